@@ -1,0 +1,262 @@
+/* im2col, col2im and direct convolution over NCHW arrays; included by variants.h. */
+
+/* The output columns [*lo, *hi) whose input column ow * stride + offset lies in [0, width). */
+INLINE void NAME(valid_columns)(ptrdiff_t offset, ptrdiff_t stride, ptrdiff_t width, ptrdiff_t out_width, ptrdiff_t *lo,
+                                ptrdiff_t *hi) {
+    *lo = offset < 0 ? (-offset + stride - 1) / stride : 0;
+    *hi = width > offset ? (width - 1 - offset) / stride + 1 : 0;
+    if (*hi > out_width) *hi = out_width;
+    if (*lo > *hi) *lo = *hi;
+}
+
+/* cols[n, (c kh kw), (oh ow)] = x[n, c, oh sh - pt + i dh, ow sw - pl + j dw], 0 outside: a convolution becomes one
+ * matrix product, weight[oc, (c kh kw)] @ cols[n]. For `planes` planes of (n, c) from `first` on and output rows from oh0 to
+ * oh1 only. */
+static void NAME(im2col)(const struct conv_geometry *g, ptrdiff_t first, ptrdiff_t planes, ptrdiff_t oh0, ptrdiff_t oh1,
+                         const void *in, void *out) {
+    const T *x = (const T *)in + first * g->h * g->w;
+    T *cols = out;
+    for (ptrdiff_t plane = 0; plane < planes; plane++, x += g->h * g->w)
+        for (ptrdiff_t i = 0; i < g->kh; i++)
+            for (ptrdiff_t j = 0; j < g->kw; j++) {
+                const ptrdiff_t offset = j * g->dw - g->pl;
+                ptrdiff_t lo, hi;
+                NAME(valid_columns)(offset, g->sw, g->w, g->ow, &lo, &hi);
+                for (ptrdiff_t oh = oh0; oh < oh1; oh++, cols += g->ow) {
+                    const ptrdiff_t h = oh * g->sh - g->pt + i * g->dh;
+                    if (h < 0 || h >= g->h || lo == hi) {
+                        memset(cols, 0, (size_t)g->ow * sizeof(T));
+                        continue;
+                    }
+                    const T *row = x + h * g->w + offset;
+                    for (ptrdiff_t ow = 0; ow < lo; ow++) cols[ow] = 0;
+                    if (g->sw == 1) {
+                        for (ptrdiff_t ow = lo; ow < hi; ow++) cols[ow] = row[ow];
+                    } else {
+                        for (ptrdiff_t ow = lo; ow < hi; ow++) cols[ow] = row[ow * g->sw];
+                    }
+                    for (ptrdiff_t ow = hi; ow < g->ow; ow++) cols[ow] = 0;
+                }
+            }
+}
+
+/* The transpose of im2col: every element of cols is added where im2col took it from. */
+static void NAME(col2im)(const struct conv_geometry *g, const void *in, void *out) {
+    const T *cols = in;
+    T *x = out;
+    memset(x, 0, (size_t)(g->n * g->c * g->h * g->w) * sizeof(T));
+    for (ptrdiff_t plane = 0; plane < g->n * g->c; plane++, x += g->h * g->w)
+        for (ptrdiff_t i = 0; i < g->kh; i++)
+            for (ptrdiff_t j = 0; j < g->kw; j++) {
+                const ptrdiff_t offset = j * g->dw - g->pl;
+                ptrdiff_t lo, hi;
+                NAME(valid_columns)(offset, g->sw, g->w, g->ow, &lo, &hi);
+                for (ptrdiff_t oh = 0; oh < g->oh; oh++, cols += g->ow) {
+                    const ptrdiff_t h = oh * g->sh - g->pt + i * g->dh;
+                    if (h < 0 || h >= g->h) continue;
+                    T *RESTRICT row = x + h * g->w + offset;
+                    const T *RESTRICT from = cols;
+                    if (g->sw == 1) {
+                        for (ptrdiff_t ow = lo; ow < hi; ow++) row[ow] += from[ow];
+                    } else {
+                        for (ptrdiff_t ow = lo; ow < hi; ow++) row[ow * g->sw] += from[ow];
+                    }
+                }
+            }
+}
+
+/* One plane of a depthwise convolution, prepared so that its loops meet no border: padded with zeros, and the columns
+ * sorted by their remainder modulo the stride, so that neighbouring outputs read neighbouring numbers.
+ * plane[r][p][q] is the padded input at row r, column q * sw + p. */
+static void NAME(sort_plane)(const struct conv_geometry *g, ptrdiff_t rows, ptrdiff_t width, const T *x, T *plane) {
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        const ptrdiff_t h = r - g->pt;
+        if (h < 0 || h >= g->h) {
+            memset(plane, 0, (size_t)(g->sw * width) * sizeof(T));
+            plane += g->sw * width;
+            continue;
+        }
+        const T *row = x + h * g->w;
+        for (ptrdiff_t p = 0; p < g->sw; p++, plane += width) {
+            const ptrdiff_t offset = p - g->pl;
+            ptrdiff_t lo, hi;
+            NAME(valid_columns)(offset, g->sw, g->w, width, &lo, &hi);
+            for (ptrdiff_t q = 0; q < lo; q++) plane[q] = 0;
+            if (g->sw == 1) {
+                memcpy(plane + lo, row + lo + offset, (size_t)(hi - lo) * sizeof(T));
+            } else if (g->sw == 2) {
+                for (ptrdiff_t q = lo; q < hi; q++) plane[q] = row[q * 2 + offset];
+            } else {
+                for (ptrdiff_t q = lo; q < hi; q++) plane[q] = row[q * g->sw + offset];
+            }
+            for (ptrdiff_t q = hi; q < width; q++) plane[q] = 0;
+        }
+    }
+}
+
+/* One output row from the places of its `count` taps; count is a constant where this is inlined. */
+INLINE void NAME(tap_row)(ptrdiff_t n, ptrdiff_t count, const T *const *taps, const T *k, T *RESTRICT y) {
+#pragma omp simd
+    for (ptrdiff_t ow = 0; ow < n; ow++) {
+        T sum = 0;
+        for (ptrdiff_t t = 0; t < count; t++) sum += k[t] * taps[t][ow];
+        y[ow] = sum;
+    }
+}
+
+static void NAME(tap_row9)(ptrdiff_t n, const T *const *taps, const T *k, T *RESTRICT y) {
+    const T *t0 = taps[0], *t1 = taps[1], *t2 = taps[2], *t3 = taps[3], *t4 = taps[4], *t5 = taps[5], *t6 = taps[6],
+            *t7 = taps[7], *t8 = taps[8];
+    const T k0 = k[0], k1 = k[1], k2 = k[2], k3 = k[3], k4 = k[4], k5 = k[5], k6 = k[6], k7 = k[7], k8 = k[8];
+#pragma omp simd
+    for (ptrdiff_t i = 0; i < n; i++)
+        y[i] = k0 * t0[i] + k1 * t1[i] + k2 * t2[i] + k3 * t3[i] + k4 * t4[i] + k5 * t5[i] + k6 * t6[i] + k7 * t7[i] +
+               k8 * t8[i];
+}
+
+/* Convolution of groups of one channel with one channel each. Returns 0 when it does not serve the kernel size. */
+static int NAME(depthwise)(const struct conv_geometry *g, const T *x, const T *weights, T *y) {
+    const ptrdiff_t count = g->kh * g->kw;
+    if (count > MAX_TAPS) return 0;
+    const ptrdiff_t rows = (g->oh - 1) * g->sh + (g->kh - 1) * g->dh + 1;
+    const ptrdiff_t width = g->ow + (g->kw - 1) * g->dw / g->sw;
+    T *plane = malloc((size_t)(rows * g->sw * width) * sizeof(T));
+    if (!plane) return 0;
+    for (ptrdiff_t nc = 0; nc < g->n * g->c; nc++, x += g->h * g->w) {
+        NAME(sort_plane)(g, rows, width, x, plane);
+        const T *k = weights + nc % g->c * count;
+        for (ptrdiff_t oh = 0; oh < g->oh; oh++, y += g->ow) {
+            const T *taps[MAX_TAPS];
+            for (ptrdiff_t i = 0, t = 0; i < g->kh; i++)
+                for (ptrdiff_t j = 0; j < g->kw; j++, t++)
+                    taps[t] = plane + ((oh * g->sh + i * g->dh) * g->sw + j * g->dw % g->sw) * width + j * g->dw / g->sw;
+            switch (count) {
+            case 9: NAME(tap_row9)(g->ow, taps, k, y); break;
+            case 25:  /* five rows of five: as many places as fit in registers */
+                for (ptrdiff_t i = 0; i < 5; i++) {
+                    const T *const *at = taps + i * 5;
+                    const T *t0 = at[0], *t1 = at[1], *t2 = at[2], *t3 = at[3], *t4 = at[4], *q = k + i * 5;
+                    const T k0 = q[0], k1 = q[1], k2 = q[2], k3 = q[3], k4 = q[4];
+                    T *RESTRICT to = y;
+                    if (i == 0) {
+#pragma omp simd
+                        for (ptrdiff_t w = 0; w < g->ow; w++)
+                            to[w] = k0 * t0[w] + k1 * t1[w] + k2 * t2[w] + k3 * t3[w] + k4 * t4[w];
+                    } else {
+#pragma omp simd
+                        for (ptrdiff_t w = 0; w < g->ow; w++)
+                            to[w] += k0 * t0[w] + k1 * t1[w] + k2 * t2[w] + k3 * t3[w] + k4 * t4[w];
+                    }
+                }
+                break;
+            default: NAME(tap_row)(g->ow, count, taps, k, y);
+            }
+        }
+    }
+    free(plane);
+    return 1;
+}
+
+/* Direct convolution: out[n, o, oh, ow] = sum over c of o's group, i, j of
+ * weight[o, c, i, j] x[n, c, oh sh - pt + i dh, ow sw - pl + j dw]. For groups of one channel (depthwise),
+ * where a matrix product has too little to do. */
+static void NAME(conv)(const struct conv_geometry *g, const void *in, const void *weights, void *out) {
+    const ptrdiff_t per_group_in = g->c / g->groups, per_group_out = g->oc / g->groups;
+    T *y = out;
+    if (per_group_in == 1 && per_group_out == 1 && NAME(depthwise)(g, in, weights, out)) return;
+    memset(y, 0, (size_t)(g->n * g->oc * g->oh * g->ow) * sizeof(T));
+    for (ptrdiff_t n = 0; n < g->n; n++)
+        for (ptrdiff_t o = 0; o < g->oc; o++) {
+            const T *first = (const T *)in + (n * g->c + o / per_group_out * per_group_in) * g->h * g->w;
+            for (ptrdiff_t oh = 0; oh < g->oh; oh++, y += g->ow)
+                for (ptrdiff_t c = 0; c < per_group_in; c++)
+                    for (ptrdiff_t i = 0; i < g->kh; i++) {
+                        const ptrdiff_t h = oh * g->sh - g->pt + i * g->dh;
+                        if (h < 0 || h >= g->h) continue;
+                        const T *k = (const T *)weights + ((o * per_group_in + c) * g->kh + i) * g->kw;
+                        for (ptrdiff_t j = 0; j < g->kw; j++) {
+                            const ptrdiff_t offset = j * g->dw - g->pl;
+                            ptrdiff_t lo, hi;
+                            NAME(valid_columns)(offset, g->sw, g->w, g->ow, &lo, &hi);
+                            const T *RESTRICT row = first + (c * g->h + h) * g->w + offset;
+                            T *RESTRICT to = y;
+                            const T weight = k[j];
+                            if (g->sw == 1) {
+                                for (ptrdiff_t ow = lo; ow < hi; ow++) to[ow] += weight * row[ow];
+                            } else if (g->sw == 2) {
+                                for (ptrdiff_t ow = lo; ow < hi; ow++) to[ow] += weight * row[ow * 2];
+                            } else {
+                                for (ptrdiff_t ow = lo; ow < hi; ow++) to[ow] += weight * row[ow * g->sw];
+                            }
+                        }
+                    }
+        }
+}
+
+/* dx[n, c, h, w] = sum of weight[o, c, i, j] dy[n, o, oh, ow] over all that used x[n, c, h, w]. */
+static void NAME(conv_grad_input)(const struct conv_geometry *g, const void *weights, const void *d_out, void *d_in) {
+    const ptrdiff_t per_group_in = g->c / g->groups, per_group_out = g->oc / g->groups;
+    const T *dy = d_out;
+    memset(d_in, 0, (size_t)(g->n * g->c * g->h * g->w) * sizeof(T));
+    for (ptrdiff_t n = 0; n < g->n; n++)
+        for (ptrdiff_t o = 0; o < g->oc; o++) {
+            T *first = (T *)d_in + (n * g->c + o / per_group_out * per_group_in) * g->h * g->w;
+            for (ptrdiff_t oh = 0; oh < g->oh; oh++, dy += g->ow)
+                for (ptrdiff_t c = 0; c < per_group_in; c++)
+                    for (ptrdiff_t i = 0; i < g->kh; i++) {
+                        const ptrdiff_t h = oh * g->sh - g->pt + i * g->dh;
+                        if (h < 0 || h >= g->h) continue;
+                        const T *k = (const T *)weights + ((o * per_group_in + c) * g->kh + i) * g->kw;
+                        for (ptrdiff_t j = 0; j < g->kw; j++) {
+                            const ptrdiff_t offset = j * g->dw - g->pl;
+                            ptrdiff_t lo, hi;
+                            NAME(valid_columns)(offset, g->sw, g->w, g->ow, &lo, &hi);
+                            T *RESTRICT row = first + (c * g->h + h) * g->w + offset;
+                            const T *RESTRICT from = dy;
+                            const T weight = k[j];
+                            if (g->sw == 1) {
+                                for (ptrdiff_t ow = lo; ow < hi; ow++) row[ow] += weight * from[ow];
+                            } else {
+                                for (ptrdiff_t ow = lo; ow < hi; ow++) row[ow * g->sw] += weight * from[ow];
+                            }
+                        }
+                    }
+        }
+}
+
+/* dweight[o, c, i, j] = sum over n, oh, ow of dy[n, o, oh, ow] x[n, c, oh sh - pt + i dh, ow sw - pl + j dw]. */
+static void NAME(conv_grad_weight)(const struct conv_geometry *g, const void *in, const void *d_out, void *d_weights) {
+    const ptrdiff_t per_group_in = g->c / g->groups, per_group_out = g->oc / g->groups;
+    T *dk = d_weights;
+    for (ptrdiff_t o = 0; o < g->oc; o++)
+        for (ptrdiff_t c = 0; c < per_group_in; c++)
+            for (ptrdiff_t i = 0; i < g->kh; i++)
+                for (ptrdiff_t j = 0; j < g->kw; j++, dk++) {
+                    const ptrdiff_t offset = j * g->dw - g->pl;
+                    ptrdiff_t lo, hi;
+                    NAME(valid_columns)(offset, g->sw, g->w, g->ow, &lo, &hi);
+                    double total = 0;
+                    for (ptrdiff_t n = 0; n < g->n; n++) {
+                        const T *x = (const T *)in + (n * g->c + o / per_group_out * per_group_in + c) * g->h * g->w;
+                        const T *dy = (const T *)d_out + (n * g->oc + o) * g->oh * g->ow;
+                        T sum = 0;
+                        for (ptrdiff_t oh = 0; oh < g->oh; oh++) {
+                            const ptrdiff_t h = oh * g->sh - g->pt + i * g->dh;
+                            if (h < 0 || h >= g->h) continue;
+                            const T *RESTRICT row = x + h * g->w + offset, *RESTRICT from = dy + oh * g->ow;
+                            if (g->sw == 1) {
+#pragma omp simd reduction(+ : sum)
+                                for (ptrdiff_t ow = lo; ow < hi; ow++) sum += from[ow] * row[ow];
+                            } else {
+                                for (ptrdiff_t ow = lo; ow < hi; ow++) sum += from[ow] * row[ow * g->sw];
+                            }
+                        }
+                        total += (double)sum;
+                    }
+                    *dk = (T)total;
+                }
+}
+
+static const struct conv_loops NAME(conv_table) = {
+    NAME(im2col), NAME(col2im), NAME(conv), NAME(conv_grad_input), NAME(conv_grad_weight),
+};

@@ -1,0 +1,145 @@
+/* Pooling of planes [h, w] with a table of windows; included by variants.h.
+ *
+ * Output row i covers the input rows [h0[i], h1[i]), column j the columns [w0[j], w1[j]), already cut to the plane: so
+ * one set of loops serves strides, padding, ceil mode and adaptive pooling. Where all columns are alike (`regular`:
+ * width kw, steps of sw) whole rows are combined at once, which the compiler vectorises. Ties go to the first element
+ * of a window, as in Paddle. */
+
+/* Combines input row `x` into best[] (and index[], positions within the plane) for columns [0, n) that start at
+ * x[0], x[step], ...; `fresh` says that best holds nothing yet. */
+INLINE void NAME(max_step)(ptrdiff_t n, const T *RESTRICT x, ptrdiff_t step, ptrdiff_t width, int32_t at, int fresh,
+                           T *RESTRICT best, int32_t *RESTRICT index) {
+    for (ptrdiff_t k = 0; k < width; k++) {
+        if (fresh && k == 0) {
+            for (ptrdiff_t j = 0; j < n; j++) best[j] = x[j * step];
+            if (index)
+                for (ptrdiff_t j = 0; j < n; j++) index[j] = at + (int32_t)(j * step);
+        } else if (index) {
+            for (ptrdiff_t j = 0; j < n; j++) {
+                const T value = x[j * step + k];
+                const int32_t here = at + (int32_t)(j * step + k);
+                index[j] = value > best[j] ? here : index[j];
+                best[j] = value > best[j] ? value : best[j];
+            }
+        } else {
+            for (ptrdiff_t j = 0; j < n; j++) best[j] = x[j * step + k] > best[j] ? x[j * step + k] : best[j];
+        }
+    }
+}
+
+/* best[] and, if wanted, index[] of the columns [from, to) of output row i of one plane. An empty window gives the lowest
+ * number and index -1. */
+INLINE void NAME(max_row)(const struct pool_windows *p, const T *plane, ptrdiff_t i, ptrdiff_t from, ptrdiff_t to,
+                          T *RESTRICT best, int32_t *RESTRICT index) {
+    const ptrdiff_t h0 = p->h0[i], h1 = p->h1[i];
+    if (p->regular && h1 > h0) {
+        const ptrdiff_t start = p->w0[from], n = to - from;
+        for (ptrdiff_t h = h0; h < h1; h++) {
+            const T *x = plane + h * p->w + start;
+            const int32_t at = (int32_t)(h * p->w + start);
+            if (p->sw == 2 && p->kw == 2) {
+                NAME(max_step)(n, x, 2, 2, at, h == h0, best, index);
+            } else if (p->sw == 1) {
+                NAME(max_step)(n, x, 1, p->kw, at, h == h0, best, index);
+            } else if (p->sw == 2) {
+                NAME(max_step)(n, x, 2, p->kw, at, h == h0, best, index);
+            } else {
+                NAME(max_step)(n, x, p->sw, p->kw, at, h == h0, best, index);
+            }
+        }
+        return;
+    }
+    for (ptrdiff_t j = from; j < to; j++) {
+        T top = T_LOWEST;
+        ptrdiff_t where = -1;
+        for (ptrdiff_t h = h0; h < h1; h++)
+            for (ptrdiff_t w = p->w0[j]; w < p->w1[j]; w++)
+                if (where < 0 || plane[h * p->w + w] > top) {
+                    where = h * p->w + w;
+                    top = plane[where];
+                }
+        best[j - from] = top;
+        if (index) index[j - from] = (int32_t)where;
+    }
+}
+
+/* y = the largest element of each window; index (int32, or NULL) = its position h * width + w in the plane. */
+static void NAME(max_pool)(const struct pool_windows *p, const void *in, void *out, int32_t *index) {
+    const T *plane = in;
+    T *y = out;
+    for (ptrdiff_t k = 0; k < p->planes; k++, plane += p->h * p->w)
+        for (ptrdiff_t i = 0; i < p->oh; i++, y += p->ow) {
+            NAME(max_row)(p, plane, i, 0, p->ow, y, index);
+            if (index) index += p->ow;
+        }
+}
+
+/* dx = dy at the largest element of each window, 0 elsewhere; windows that share it add up. */
+static void NAME(max_pool_grad)(const struct pool_windows *p, const void *in, const void *d_out, void *d_in) {
+    enum { CHUNK = 256 };
+    T best[CHUNK];
+    int32_t index[CHUNK];
+    const T *plane = in, *dy = d_out;
+    T *dx = d_in;
+    memset(dx, 0, (size_t)(p->planes * p->h * p->w) * sizeof(T));
+    for (ptrdiff_t k = 0; k < p->planes; k++, plane += p->h * p->w, dx += p->h * p->w)
+        for (ptrdiff_t i = 0; i < p->oh; i++, dy += p->ow)
+            for (ptrdiff_t from = 0; from < p->ow; from += CHUNK) {
+                const ptrdiff_t to = from + CHUNK < p->ow ? from + CHUNK : p->ow;
+                NAME(max_row)(p, plane, i, from, to, best, index);
+                for (ptrdiff_t j = from; j < to; j++)
+                    if (index[j - from] >= 0) dx[index[j - from]] += dy[j];
+            }
+}
+
+/* y = sum of each window times scale_h[i] scale_w[j], the inverse of the number of elements it counts. */
+static void NAME(avg_pool)(const struct pool_windows *p, const void *in, void *out) {
+    const T *plane = in;
+    T *y = out;
+    for (ptrdiff_t k = 0; k < p->planes; k++, plane += p->h * p->w)
+        for (ptrdiff_t i = 0; i < p->oh; i++, y += p->ow) {
+            for (ptrdiff_t j = 0; j < p->ow; j++) y[j] = 0;
+            for (ptrdiff_t h = p->h0[i]; h < p->h1[i]; h++) {
+                const T *RESTRICT row = plane + h * p->w;
+                T *RESTRICT to = y;
+                if (p->regular && p->ow >= p->kw) {
+                    const T *RESTRICT x = row + p->w0[0];
+                    for (ptrdiff_t m = 0; m < p->kw; m++) {
+                        if (p->sw == 1) {
+                            for (ptrdiff_t j = 0; j < p->ow; j++) to[j] += x[j + m];
+                        } else if (p->sw == 2) {
+                            for (ptrdiff_t j = 0; j < p->ow; j++) to[j] += x[j * 2 + m];
+                        } else {
+                            for (ptrdiff_t j = 0; j < p->ow; j++) to[j] += x[j * p->sw + m];
+                        }
+                    }
+                    continue;
+                }
+                for (ptrdiff_t j = 0; j < p->ow; j++) {
+                    T sum = 0;
+#pragma omp simd reduction(+ : sum)
+                    for (ptrdiff_t w = p->w0[j]; w < p->w1[j]; w++) sum += row[w];
+                    to[j] += sum;
+                }
+            }
+            for (ptrdiff_t j = 0; j < p->ow; j++) y[j] *= (T)(p->scale_h[i] * p->scale_w[j]);
+        }
+}
+
+/* Every element of a window gets dy times scale_h[i] scale_w[j]. */
+static void NAME(avg_pool_grad)(const struct pool_windows *p, const void *d_out, void *d_in) {
+    const T *dy = d_out;
+    T *plane = d_in;
+    memset(plane, 0, (size_t)(p->planes * p->h * p->w) * sizeof(T));
+    for (ptrdiff_t k = 0; k < p->planes; k++, plane += p->h * p->w)
+        for (ptrdiff_t i = 0; i < p->oh; i++, dy += p->ow)
+            for (ptrdiff_t h = p->h0[i]; h < p->h1[i]; h++)
+                for (ptrdiff_t j = 0; j < p->ow; j++) {
+                    const T share = dy[j] * (T)(p->scale_h[i] * p->scale_w[j]);
+                    for (ptrdiff_t w = p->w0[j]; w < p->w1[j]; w++) plane[h * p->w + w] += share;
+                }
+}
+
+static const struct pool_loops NAME(pool) = {
+    NAME(max_pool), NAME(max_pool_grad), NAME(avg_pool), NAME(avg_pool_grad),
+};

@@ -1,0 +1,1 @@
+"""Where arrays live: devices, the array module, random numbers, compiled kernels."""

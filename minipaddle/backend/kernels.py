@@ -1,0 +1,628 @@
+"""The table of compiled kernels: faster forms of some operators, for float32 and float64 arrays.
+
+    kernel = lookup("softmax")            # None: not built, or switched off with MINIPADDLE_KERNELS=0
+                                          # lookup("adam", "gpu"): for CuPy arrays, compiled at the first call
+    out = kernel(x) if kernel else None
+    if out is None: ...                   # the plain NumPy form
+
+A kernel never changes the meaning of an operator. It answers None (False for those that work in place) when it does
+not serve its arguments: another dtype, arrays that are not C-contiguous, an axis other than the last. Nothing has been
+changed then, and the caller does it with NumPy. Wrong sizes and labels raise ValueError. "array" is a NumPy array.
+
+Optimizer updates, in place, one call for a whole list of parameters
+--------------------------------------------------------------------
+`params`, `grads` and the accumulators are lists (or tuples) of equal length of arrays; a grad may be None (that
+parameter is left alone, its accumulators too). `lr`, `coeff`, `l2` and `scale` are floats or lists with one float per
+parameter. Each grad is taken as `scale * grad + l2 * param`: clipping, then L2 decay, as Paddle orders them.
+`cache` is a `BufferCache()` that the optimizer keeps between steps (or None); it saves 0.1 us per array and step, holds
+references, and notices arrays that were replaced. All positional:
+
+    adam(cache, params, grads, moment1, moment2, beta1_pow, beta2_pow, lr, beta1, beta2, epsilon,
+         coeff=0.0, l2=0.0, scale=1.0) -> bool
+        rate = lr * sqrt(1 - beta2_pow) / (1 - beta1_pow), eps = epsilon * sqrt(1 - beta2_pow)
+        param = (1 - lr * coeff) * param - rate * m / (sqrt(v) + eps); then beta1_pow *= beta1, beta2_pow *= beta2.
+        beta1_pow and beta2_pow: lists of arrays of one element each. coeff != 0 is AdamW; its lr_ratio goes into lr.
+    sgd(cache, params, grads, lr, l2=0.0, scale=1.0) -> bool
+    momentum(cache, params, grads, velocity, lr, mu, use_nesterov=False, l2=0.0, scale=1.0) -> bool
+    squared_norms(arrays) -> list[float] | None          sum of squares of each array, for clipping by norm
+
+Operators over the last axis
+----------------------------
+    softmax(x, axis=-1, out=None) -> array | None                      out may be x
+    softmax_grad(out, d_out, axis=-1) -> array | None
+    log_softmax(x, axis=-1, out=None) -> array | None
+    log_softmax_grad(out, d_out, axis=-1) -> array | None
+    softmax_with_cross_entropy(logits, label, axis=-1, ignore_index=-100) -> (softmax, loss) | None
+        logits [..., C]; label int32 or int64 [...] or [..., 1]; softmax [..., C], loss [..., 1], 0 where ignored.
+        ValueError for a label that is neither a class nor ignore_index.
+    softmax_with_cross_entropy_grad(softmax, label, d_loss, axis=-1, ignore_index=-100) -> array | None
+        d_loss [...] or [..., 1]; returns d_logits [..., C].
+
+Normalisation
+-------------
+    layer_norm(x, scale, bias, epsilon, begin_norm_axis) -> (y, mean, variance) | None
+        scale and bias: arrays of the normalised size, or None; mean, variance (biased): [product of the leading axes].
+    layer_norm_grad(x, scale, mean, variance, d_y, epsilon, begin_norm_axis, has_bias=True)
+        -> (d_x, d_scale | None, d_bias | None) | None
+    batch_norm(x, scale, bias, epsilon) -> (y, mean, variance, inverse_std) | None      x [N, C, ...], batch statistics
+    batch_norm_infer(x, scale, bias, mean, variance, epsilon) -> y | None               stored statistics
+    batch_norm_grad(x, d_y, scale, mean, inverse_std, use_global_stats=False, need_x=True)
+        -> (d_x | None, d_scale, d_bias) | None
+        Moving averages are left to the caller. None for x of two axes: NumPy is as fast there.
+
+Convolution and pooling, NCHW
+-----------------------------
+`strides`, `dilations`, `ksize`: pairs (h, w); `paddings`: (top, bottom, left, right). Sequences of ints.
+
+    im2col(x, ksize, strides, paddings, dilations) -> cols [N, C kh kw, oh ow] | None
+    col2im(cols, shape, ksize, strides, paddings, dilations) -> array of `shape` [N, C, H, W] | None
+    conv2d(x, weight, strides, paddings, dilations, groups) -> y | None
+    conv2d_grad(x, weight, d_y, strides, paddings, dilations, groups, need_x=True, need_weight=True)
+        -> (d_x | None, d_weight | None) | None
+        Matrix products over im2col, one per image and group, or direct loops where the groups are single channels.
+    max_pool2d(x, ksize, strides, paddings, ceil_mode=False, adaptive=False, return_index=False)
+        -> y | (y, index) | None          index: int32, position h * W + w of the first largest element in its plane
+    max_pool2d_grad(x, d_y, ksize, strides, paddings, ceil_mode=False, adaptive=False) -> d_x | None
+    avg_pool2d(x, ksize, strides, paddings, ceil_mode=False, exclusive=True, adaptive=False) -> y | None
+    avg_pool2d_grad(shape, d_y, ksize, strides, paddings, ceil_mode=False, exclusive=True, adaptive=False) -> d_x | None
+        adaptive: ksize is the size of the output; strides and paddings are not looked at.
+
+Elementwise and embedding
+-------------------------
+    chain(steps, operands, out=None) -> array | None
+        A chain of elementwise operators in one pass over memory. steps: tuple of (code, a, b, c0, c1, c2), see
+        `CHAIN_CODES`; a and b count the operands, then the results of earlier steps; the last step is the result. The
+        operands broadcast; out may be the first operand that has the shape of the result.
+    sigmoid(x, out=None), silu(x, out=None), erf(x, out=None), gelu(x, out=None) -> array | None      out may be x
+    gelu_grad(x, d_out) -> array | None                                                               the exact gelu
+    add_rows(table, ids, rows, skip=None) -> bool
+        table[ids[i]] += rows[i] in place, except where ids[i] == skip; IndexError for an id outside the table.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from .. import flags
+from . import cuda_kernels
+
+try:
+    from ..kernels import _cpu  # type: ignore[attr-defined]
+except ImportError:  # not built: no compiler at installation
+    _cpu = None
+
+__all__ = ["CHAIN_CODES", "CHAIN_LIMIT", "BufferCache", "available", "isa", "lookup"]
+
+_TABLE: dict[str, Callable[..., Any]] = {}
+
+
+def lookup(name: str, device: str = "cpu") -> Callable[..., Any] | None:
+    """The kernel of this name, or None if it was not built, does not exist, or kernels are switched off.
+
+    device: "cpu" for NumPy arrays, "gpu" for CuPy arrays (so far: "adam").
+    """
+    if not flags.get("kernels"):
+        return None
+    return (_TABLE if device == "cpu" else cuda_kernels.TABLE).get(name)
+
+
+def available() -> bool:
+    """Whether the C extension was built and is not switched off."""
+    return _cpu is not None and bool(flags.get("kernels"))
+
+
+def isa() -> str:
+    """The instruction set the kernels use: "avx512", "avx2", "base", or "none" if they were not built."""
+    return _cpu.isa() if _cpu is not None else "none"
+
+
+class _NoCache:
+    """Stands in for BufferCache where the extension was not built."""
+
+    def clear(self) -> None:
+        """Let go of all arrays."""
+
+
+BufferCache: Callable[[], Any] = _cpu.BufferCache if _cpu is not None else _NoCache
+
+
+def _kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    if _cpu is not None:
+        _TABLE[function.__name__] = function
+    return function
+
+
+if _cpu is not None:
+    for _name in ("adam", "sgd", "momentum", "squared_norms"):
+        _TABLE[_name] = getattr(_cpu, _name)
+
+
+def _is_last(x: Any, axis: int) -> bool:
+    return type(x) is np.ndarray and x.ndim > 0 and (axis == -1 or axis == x.ndim - 1) and x.size > 0
+
+
+@_kernel
+def softmax(x: Any, axis: int = -1, out: Any = None) -> Any:
+    """Softmax over the last axis."""
+    if not _is_last(x, axis):
+        return None
+    if out is None:
+        out = np.empty(x.shape, x.dtype)
+    return out if _cpu.softmax(x, out, x.shape[-1]) else None
+
+
+@_kernel
+def log_softmax(x: Any, axis: int = -1, out: Any = None) -> Any:
+    """Logarithm of the softmax over the last axis."""
+    if not _is_last(x, axis):
+        return None
+    if out is None:
+        out = np.empty(x.shape, x.dtype)
+    return out if _cpu.log_softmax(x, out, x.shape[-1]) else None
+
+
+@_kernel
+def softmax_grad(out: Any, d_out: Any, axis: int = -1) -> Any:
+    """Gradient of the input of softmax, from its output."""
+    if not _is_last(out, axis):
+        return None
+    d_x = np.empty(out.shape, out.dtype)
+    return d_x if _cpu.softmax_grad(out, d_out, d_x, out.shape[-1]) else None
+
+
+@_kernel
+def log_softmax_grad(out: Any, d_out: Any, axis: int = -1) -> Any:
+    """Gradient of the input of log_softmax, from its output."""
+    if not _is_last(out, axis):
+        return None
+    d_x = np.empty(out.shape, out.dtype)
+    return d_x if _cpu.log_softmax_grad(out, d_out, d_x, out.shape[-1]) else None
+
+
+@_kernel
+def softmax_with_cross_entropy(logits: Any, label: Any, axis: int = -1, ignore_index: int = -100) -> Any:
+    """Softmax and cross entropy of the rows of logits with hard labels."""
+    if not _is_last(logits, axis):
+        return None
+    shape, dtype = logits.shape, logits.dtype
+    softmax_, loss = np.empty(shape, dtype), np.empty((*shape[:-1], 1), dtype)
+    if _cpu.softmax_with_cross_entropy(logits, label, softmax_, loss, shape[-1], ignore_index):
+        return softmax_, loss
+    return None
+
+
+@_kernel
+def softmax_with_cross_entropy_grad(
+    softmax: Any, label: Any, d_loss: Any, axis: int = -1, ignore_index: int = -100
+) -> Any:
+    """Gradient of the logits of softmax_with_cross_entropy."""
+    if not _is_last(softmax, axis):
+        return None
+    d_logits = np.empty(softmax.shape, softmax.dtype)
+    done = _cpu.softmax_with_cross_entropy_grad(softmax, label, d_loss, d_logits, softmax.shape[-1], ignore_index)
+    return d_logits if done else None
+
+
+# ---- Normalisation ---------------------------------------------------------------------------------------------------
+
+
+def _split(shape: tuple[int, ...], axis: int) -> tuple[int, int]:
+    rows = columns = 1
+    for i, size in enumerate(shape):
+        if i < axis:
+            rows *= size
+        else:
+            columns *= size
+    return rows, columns
+
+
+@_kernel
+def layer_norm(x: Any, scale: Any, bias: Any, epsilon: float, begin_norm_axis: int) -> Any:
+    """Layer normalisation over the axes from begin_norm_axis on."""
+    if type(x) is not np.ndarray or not x.size:
+        return None
+    n, c = _split(x.shape, begin_norm_axis)
+    y, mean, variance = np.empty(x.shape, x.dtype), np.empty(n, x.dtype), np.empty(n, x.dtype)
+    return (y, mean, variance) if _cpu.layer_norm(x, scale, bias, y, mean, variance, n, c, epsilon) else None
+
+
+@_kernel
+def layer_norm_grad(
+    x: Any, scale: Any, mean: Any, variance: Any, d_y: Any, epsilon: float, begin_norm_axis: int, has_bias: bool = True
+) -> Any:
+    """Gradients of layer_norm: of x, of scale (None without one), of bias (None without one)."""
+    if type(x) is not np.ndarray or not x.size:
+        return None
+    n, c = _split(x.shape, begin_norm_axis)
+    d_x = np.empty(x.shape, x.dtype)
+    d_scale = None if scale is None else np.empty(scale.shape, x.dtype)
+    d_bias = np.empty(c, x.dtype) if has_bias else None
+    done = _cpu.layer_norm_grad(x, scale, mean, variance, d_y, d_x, d_scale, d_bias, n, c, epsilon)
+    return (d_x, d_scale, d_bias) if done else None
+
+
+def _channels(x: Any) -> tuple[int, int, int] | None:
+    """(N, C, elements per channel) of [N, C, ...] where the loops over a channel are long enough to pay."""
+    if type(x) is not np.ndarray or x.ndim < 3 or not x.size:
+        return None
+    n, c = x.shape[:2]
+    return n, c, x.size // (n * c)
+
+
+@_kernel
+def batch_norm(x: Any, scale: Any, bias: Any, epsilon: float) -> Any:
+    """Batch normalisation with the statistics of x: (y, mean, biased variance, 1 / sqrt(variance + epsilon))."""
+    sizes = _channels(x)
+    if sizes is None:
+        return None
+    mean, variance = np.empty(sizes[1], x.dtype), np.empty(sizes[1], x.dtype)
+    if not _cpu.channel_stats(x, mean, variance, *sizes):
+        return None
+    inverse_std = 1 / np.sqrt(variance + x.dtype.type(epsilon))
+    y = np.empty(x.shape, x.dtype)
+    done = _cpu.channel_affine(x, mean, inverse_std, scale, bias, y, *sizes)
+    return (y, mean, variance, inverse_std) if done else None
+
+
+@_kernel
+def batch_norm_infer(x: Any, scale: Any, bias: Any, mean: Any, variance: Any, epsilon: float) -> Any:
+    """Batch normalisation with stored statistics."""
+    sizes = _channels(x)
+    if sizes is None:
+        return None
+    inverse_std = 1 / np.sqrt(variance + x.dtype.type(epsilon))
+    y = np.empty(x.shape, x.dtype)
+    return y if _cpu.channel_affine(x, mean, inverse_std, scale, bias, y, *sizes) else None
+
+
+@_kernel
+def batch_norm_grad(
+    x: Any, d_y: Any, scale: Any, mean: Any, inverse_std: Any, use_global_stats: bool = False, need_x: bool = True
+) -> Any:
+    """Gradients of batch_norm: of x (None if not needed), of scale, of bias."""
+    sizes = _channels(x)
+    if sizes is None:
+        return None
+    d_x = np.empty(x.shape, x.dtype) if need_x else None
+    d_scale, d_bias = np.empty(sizes[1], x.dtype), np.empty(sizes[1], x.dtype)
+    done = _cpu.batch_norm_grad(x, d_y, mean, inverse_std, scale, d_x, d_scale, d_bias, *sizes, use_global_stats)
+    return (d_x, d_scale, d_bias) if done else None
+
+
+# ---- Convolution -----------------------------------------------------------------------------------------------------
+
+@lru_cache(maxsize=256)
+def _geometry(
+    shape: tuple[int, ...], channels: int, groups: int, ksize: tuple[int, ...], strides: tuple[int, ...],
+    paddings: tuple[int, ...], dilations: tuple[int, ...],
+) -> tuple[int, ...]:  # fmt: skip
+    """The 16 numbers that the C functions take; the last two are the size of the output."""
+    top, bottom, left, right = paddings
+    height = (shape[2] + top + bottom - (dilations[0] * (ksize[0] - 1) + 1)) // strides[0] + 1
+    width = (shape[3] + left + right - (dilations[1] * (ksize[1] - 1) + 1)) // strides[1] + 1
+    if height < 1 or width < 1:
+        raise ValueError(
+            f"conv2d: the kernel {list(ksize)} with dilations {list(dilations)} is larger than the padded input: "
+            f"{list(shape[2:])} with paddings {list(paddings)} (top, bottom, left, right)"
+        )
+    return (*shape, channels, groups, *ksize, *strides, top, left, *dilations, height, width)
+
+
+@_kernel
+def im2col(
+    x: Any, ksize: Sequence[int], strides: Sequence[int], paddings: Sequence[int], dilations: Sequence[int]
+) -> Any:
+    """The patches of x as columns [N, C kh kw, oh ow]."""
+    if type(x) is not np.ndarray or not x.size:
+        return None
+    g = _geometry(x.shape, 1, 1, tuple(ksize), tuple(strides), tuple(paddings), tuple(dilations))
+    cols = np.empty((x.shape[0], x.shape[1] * g[6] * g[7], g[14] * g[15]), x.dtype)
+    return cols if _cpu.im2col(x, cols, g) else None
+
+
+@_kernel
+def col2im(
+    cols: Any, shape: Sequence[int], ksize: Sequence[int], strides: Sequence[int], paddings: Sequence[int],
+    dilations: Sequence[int],
+) -> Any:  # fmt: skip
+    """The transpose of im2col: columns added into an array of `shape`."""
+    if type(cols) is not np.ndarray or not cols.size:
+        return None
+    g = _geometry(tuple(shape), 1, 1, tuple(ksize), tuple(strides), tuple(paddings), tuple(dilations))
+    x = np.empty(tuple(shape), cols.dtype)
+    return x if _cpu.col2im(np.ascontiguousarray(cols), x, g) else None
+
+
+def _serves_conv(x: Any, weight: Any, groups: int) -> bool:
+    return type(x) is np.ndarray and x.size > 0 and x.dtype == weight.dtype and x.shape[1] == weight.shape[1] * groups
+
+
+def _is_depthwise(weight: Any, groups: int) -> bool:
+    """One channel in and out of each group: the one case where direct loops beat im2col and matrix products."""
+    return weight.shape[1] == 1 and weight.shape[0] == groups
+
+
+def _is_pointwise(x: Any, g: tuple[int, ...]) -> bool:
+    """Whether a kernel of one place meets each element once, so that the columns are the image."""
+    return g[6:12] == (1, 1, 1, 1, 0, 0) and g[14:] == x.shape[2:] and x.flags.c_contiguous
+
+
+def _columns(x: Any, groups: int, g: tuple[int, ...]) -> Any:
+    """The patches of x as [N, groups, C / groups kh kw, oh ow]; x itself for kernels of one place, None if not served."""
+    shape = (x.shape[0], groups, x.shape[1] // groups * g[6] * g[7], g[14] * g[15])
+    if _is_pointwise(x, g):
+        return x.reshape(shape)
+    cols = np.empty(shape, x.dtype)
+    return cols if _cpu.im2col(x, cols, g) else None
+
+
+@_kernel
+def conv2d(
+    x: Any, weight: Any, strides: Sequence[int], paddings: Sequence[int], dilations: Sequence[int], groups: int
+) -> Any:
+    """Convolution of x [N, C, H, W] with weight [O, C / groups, kh, kw]."""
+    if not _serves_conv(x, weight, groups):
+        return None
+    ksize = weight.shape[2:]
+    g = _geometry(x.shape, weight.shape[0], groups, ksize, tuple(strides), tuple(paddings), tuple(dilations))
+    y = np.empty((x.shape[0], weight.shape[0], g[14], g[15]), x.dtype)
+    if _is_depthwise(weight, groups):
+        return y if _cpu.conv(x, weight, y, g) else None
+    by_group = (groups, weight.shape[0] // groups)
+    kernel, rows = weight.reshape(*by_group, -1), y.reshape(x.shape[0], *by_group, -1)
+    step = _rows_at_once(kernel.shape[2] * g[15] * x.itemsize)
+    if step < g[14] and not _is_pointwise(x, g):
+        return y if _convolved_in_parts(x, kernel, rows, g, step) else None
+    cols = _columns(x, groups, g)
+    if cols is None:
+        return None
+    np.matmul(kernel, cols, out=rows)
+    return y
+
+
+_CACHE = 1 << 20  # bytes of columns that a core's second cache holds beside the rest
+
+
+def _rows_at_once(bytes_per_row: int) -> int:
+    """How many output rows to do at once so that their columns stay in the cache."""
+    return max(_CACHE // bytes_per_row, 1)
+
+
+def _convolved_in_parts(x: Any, kernel: Any, rows: Any, g: tuple[int, ...], step: int) -> bool:
+    """conv2d over a few output rows at a time, into `rows` [N, groups, O / groups, oh ow]."""
+    groups, _, depth = kernel.shape
+    planes, width = x.shape[1] // groups, g[15]
+    buffer = np.empty(depth * step * width, x.dtype)
+    for n in range(x.shape[0]):
+        for group in range(groups):
+            for oh in range(0, g[14], step):
+                end = min(oh + step, g[14])
+                cols = buffer[: depth * (end - oh) * width]
+                if not _cpu.im2col_part(x, cols, g, n * x.shape[1] + group * planes, planes, oh, end):
+                    return False
+                np.matmul(kernel[group], cols.reshape(depth, -1), out=rows[n, group, :, oh * width : end * width])
+    return True
+
+
+@_kernel
+def conv2d_grad(
+    x: Any, weight: Any, d_y: Any, strides: Sequence[int], paddings: Sequence[int], dilations: Sequence[int],
+    groups: int, need_x: bool = True, need_weight: bool = True,
+) -> Any:  # fmt: skip
+    """Gradients of conv2d: of x and of weight, None for one that is not needed."""
+    if not _serves_conv(x, weight, groups) or d_y.dtype != x.dtype:
+        return None
+    ksize = weight.shape[2:]
+    g = _geometry(x.shape, weight.shape[0], groups, ksize, tuple(strides), tuple(paddings), tuple(dilations))
+    d_y = np.ascontiguousarray(d_y)
+    d_x = np.empty(x.shape, x.dtype) if need_x else None
+    d_weight = np.empty(weight.shape, x.dtype) if need_weight else None
+    if _is_depthwise(weight, groups):
+        if need_x and not _cpu.conv_grad_input(weight, d_y, d_x, g):
+            return None
+        if need_weight and not _cpu.conv_grad_weight(x, d_y, d_weight, g):
+            return None
+        return d_x, d_weight
+    by_group = (groups, weight.shape[0] // groups)
+    rows = d_y.reshape(x.shape[0], *by_group, -1)
+    kernel = weight.reshape(*by_group, -1)
+    cols = _columns(x, groups, g) if need_weight or g[6:8] == (1, 1) else None
+    if cols is None and need_weight:
+        return None
+    if need_x:
+        if cols is not None and cols.base is x:  # a kernel of one place: the columns are the image
+            np.matmul(kernel.transpose(0, 2, 1), rows, out=d_x.reshape(cols.shape))
+        elif not _cpu.col2im(np.matmul(kernel.transpose(0, 2, 1), rows), d_x, g):
+            return None
+    if need_weight:
+        np.matmul(rows, cols.transpose(0, 1, 3, 2)).sum(axis=0, out=d_weight.reshape(kernel.shape))  # type: ignore
+    return d_x, d_weight
+
+
+# ---- Pooling ---------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=256)
+def _windows(
+    size: int, ksize: int, stride: int, before: int, after: int, ceil_mode: bool, exclusive: bool, adaptive: bool
+) -> tuple[Any, Any]:
+    """Bounds int64 [2, n] of the windows of one axis, cut to the input, and 1 / the number of elements they count.
+
+    A window counts what lies in the input or, if not exclusive, in its padding; for the padding after an axis Paddle takes
+    the one before it. The number of windows is a quotient cut towards 0, as in C.
+    """
+    if adaptive:
+        at = np.arange(ksize)
+        begin, end = at * size // ksize, -((at + 1) * size // -ksize)
+        count = end - begin
+    else:
+        n = int((size - ksize + before + after + (stride - 1 if ceil_mode else 0)) / stride) + 1
+        if n < 1:
+            raise ValueError(f"pool2d: a window of {ksize} exceeds an axis of {size} padded by {before}, {after}")
+        begin = np.arange(n) * stride - before
+        end = np.minimum(begin + ksize, size + before)
+        count = end - begin
+        begin, end = np.maximum(begin, 0), np.minimum(end, size)
+        if exclusive:
+            count = end - begin
+    return np.stack([begin, end]).astype(np.int64), 1.0 / np.maximum(count, 1)
+
+
+def _pool_plan(
+    shape: tuple[int, ...], ksize: Sequence[int], strides: Sequence[int], paddings: Sequence[int], ceil_mode: bool,
+    exclusive: bool, adaptive: bool,
+) -> tuple[tuple[int, ...], tuple[Any, ...]]:  # fmt: skip
+    """The shape of the output and the last seven arguments of the C functions."""
+    n, c, height, width = shape
+    if adaptive:
+        rows = _windows(height, ksize[0], 1, 0, 0, False, True, True)
+        columns = _windows(width, ksize[1], 1, 0, 0, False, True, True)
+    else:
+        top, bottom, left, right = paddings
+        rows = _windows(height, ksize[0], strides[0], top, bottom, ceil_mode, exclusive, False)
+        columns = _windows(width, ksize[1], strides[1], left, right, ceil_mode, exclusive, False)
+    return (n, c, len(rows[1]), len(columns[1])), (n * c, height, width, rows[0], columns[0], rows[1], columns[1])
+
+
+@_kernel
+def max_pool2d(
+    x: Any, ksize: Sequence[int], strides: Sequence[int], paddings: Sequence[int], ceil_mode: bool = False,
+    adaptive: bool = False, return_index: bool = False,
+) -> Any:  # fmt: skip
+    """Largest element of each window, and on request its position in the plane."""
+    if type(x) is not np.ndarray or not x.size:
+        return None
+    shape, plan = _pool_plan(x.shape, ksize, strides, paddings, ceil_mode, True, adaptive)
+    y = np.empty(shape, x.dtype)
+    index = np.empty(shape, np.int32) if return_index else None
+    if not _cpu.max_pool(x, y, index, *plan):
+        return None
+    return (y, index) if return_index else y
+
+
+@_kernel
+def max_pool2d_grad(
+    x: Any, d_y: Any, ksize: Sequence[int], strides: Sequence[int], paddings: Sequence[int], ceil_mode: bool = False,
+    adaptive: bool = False,
+) -> Any:  # fmt: skip
+    """Gradient of max_pool2d: d_y goes to the first largest element of each window."""
+    if type(x) is not np.ndarray or not x.size:
+        return None
+    _, plan = _pool_plan(x.shape, ksize, strides, paddings, ceil_mode, True, adaptive)
+    d_x = np.empty(x.shape, x.dtype)
+    return d_x if _cpu.max_pool_grad(x, np.ascontiguousarray(d_y), d_x, *plan) else None
+
+
+@_kernel
+def avg_pool2d(
+    x: Any, ksize: Sequence[int], strides: Sequence[int], paddings: Sequence[int], ceil_mode: bool = False,
+    exclusive: bool = True, adaptive: bool = False,
+) -> Any:  # fmt: skip
+    """Mean of each window."""
+    if type(x) is not np.ndarray or not x.size:
+        return None
+    shape, plan = _pool_plan(x.shape, ksize, strides, paddings, ceil_mode, exclusive, adaptive)
+    y = np.empty(shape, x.dtype)
+    return y if _cpu.avg_pool(x, y, *plan) else None
+
+
+@_kernel
+def avg_pool2d_grad(
+    shape: Sequence[int], d_y: Any, ksize: Sequence[int], strides: Sequence[int], paddings: Sequence[int],
+    ceil_mode: bool = False, exclusive: bool = True, adaptive: bool = False,
+) -> Any:  # fmt: skip
+    """Gradient of avg_pool2d for an input of `shape`: each element of a window gets its share of d_y."""
+    if type(d_y) is not np.ndarray or not d_y.size:
+        return None
+    _, plan = _pool_plan(tuple(shape), ksize, strides, paddings, ceil_mode, exclusive, adaptive)
+    d_x = np.empty(tuple(shape), d_y.dtype)
+    return d_x if _cpu.avg_pool_grad(np.ascontiguousarray(d_y), d_x, *plan) else None
+
+
+# ---- Elementwise and embedding ---------------------------------------------------------------------------------------
+
+
+def _unary(name: str, doc: str) -> None:
+    function = getattr(_cpu, name)
+
+    def kernel(x: Any, out: Any = None) -> Any:
+        if type(x) is not np.ndarray:
+            return None
+        if out is None:
+            out = np.empty(x.shape, x.dtype)
+        return out if function(x, out) else None
+
+    kernel.__name__ = kernel.__qualname__ = name
+    kernel.__doc__ = doc
+    _TABLE[name] = kernel
+
+
+if _cpu is not None:
+    _unary("sigmoid", "1 / (1 + exp(-x))")
+    _unary("silu", "x / (1 + exp(-x))")
+    _unary("erf", "The error function.")
+    _unary("gelu", "x (1 + erf(x / sqrt 2)) / 2")
+
+
+@_kernel
+def gelu_grad(x: Any, d_out: Any) -> Any:
+    """Gradient of the exact gelu."""
+    if type(x) is not np.ndarray:
+        return None
+    d_x = np.empty(x.shape, x.dtype)
+    return d_x if _cpu.gelu_grad(x, d_out, d_x) else None
+
+
+@_kernel
+def add_rows(table: Any, ids: Any, rows: Any, skip: int | None = None) -> bool:
+    """table[ids[i]] += rows[i] in place, except for ids equal to `skip`."""
+    return table.size > 0 and _cpu.add_rows(ids, rows, table, table.shape[-1], -(2**62) if skip is None else skip)
+
+
+# name -> code of a step of `chain`, in the order of kernels/cpu/chain.c. The first six take two operands.
+CHAIN_CODES = {
+    name: code
+    for code, name in enumerate(
+        "add sub mul div max min times plus clip relu leaky hard_swish sigmoid silu sqrt square abs".split()
+    )
+}
+CHAIN_LIMIT = 24  # operands and steps together
+
+
+@lru_cache(maxsize=4096)
+def _places(shape: tuple[int, ...], operand: tuple[int, ...]) -> tuple[int, int] | None:
+    """(repeat, count): element i of an array of `shape` meets number ``i // repeat % count`` of a broadcast operand.
+
+    None where no such pair says it: the dimensions that the operand has must be neighbours.
+    """
+    operand = (1,) * (len(shape) - len(operand)) + operand
+    own = [i for i, n in enumerate(operand) if n != 1]
+    if not own:
+        return math.prod(shape) or 1, 1
+    first, last = own[0], own[-1]
+    if operand[first : last + 1] != shape[first : last + 1]:
+        return None
+    return math.prod(shape[last + 1 :]), math.prod(operand)
+
+
+@_kernel
+def chain(steps: tuple[Any, ...], operands: Sequence[Any], out: Any = None) -> Any:
+    """A chain of elementwise operators in one pass."""
+    shape = operands[0].shape
+    for x in operands:
+        if type(x) is not np.ndarray:
+            return None
+        if x.shape != shape:
+            shape = np.broadcast_shapes(*[x.shape for x in operands])
+            break
+    places = [_places(shape, x.shape) for x in operands]
+    if None in places or 0 in shape:
+        return None
+    if out is None or out.shape != shape:
+        out = np.empty(shape, operands[0].dtype)
+    return out if _cpu.chain(steps, tuple(places), out, *operands) else None

@@ -1,0 +1,66 @@
+"""Error classes.
+
+Users of Paddle catch the built-in classes (``ValueError``, ``TypeError``, ``RuntimeError`` ...), so every class
+here derives from the one that Paddle raises in the same situation.
+"""
+from __future__ import annotations
+
+__all__ = [
+    "AssertionFailedError",
+    "FormatError",
+    "GradientError",
+    "MissingExtraError",
+    "MisusedTensorError",
+    "NotSupportedError",
+    "RepeatedBackwardError",
+    "TracingError",
+    "UnknownOperatorError",
+]
+
+
+class AssertionFailedError(AssertionError, ValueError):
+    """An `assert` of a traced function failed. Python raises AssertionError, Paddle's Programs ValueError."""
+
+
+class NotSupportedError(NotImplementedError):
+    """Something Paddle has and minipaddle has not; the message says what to do instead."""
+
+
+class MissingExtraError(ImportError):
+    """An optional package is needed; the message names the extra that installs it."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package {package!r}, which is not installed. "
+            f"Install it with: pip install 'minipaddle[{extra}]'"
+        )
+
+
+class MisusedTensorError(AssertionError, ValueError, TypeError):
+    """A tensor has the wrong number of elements, shape or dtype for what was asked of it.
+
+    Paddle raises ``AssertionError`` in these places, NumPy ``ValueError`` or ``TypeError``; all three catch it.
+    """
+
+
+class GradientError(RuntimeError):
+    """A gradient cannot be computed: a saved value was changed in place, or an input is not connected."""
+
+
+class RepeatedBackwardError(SystemError, RuntimeError):
+    """`backward()` was called a second time on a graph that was freed by the first call.
+
+    Paddle raises ``SystemError`` here.
+    """
+
+
+class TracingError(TypeError):
+    """Python asked a symbolic value of a traced function for something only real data has."""
+
+
+class FormatError(ValueError):
+    """A file is truncated, foreign or inconsistent; the message names the file, what was got and expected."""
+
+
+class UnknownOperatorError(NotSupportedError):
+    """A Program holds an operator type that minipaddle does not define."""
