@@ -1,0 +1,1 @@
+"""Tensors, the tape, Programs: what is recorded and how gradients are found."""

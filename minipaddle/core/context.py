@@ -1,0 +1,17 @@
+"""What is current in this thread: the recorder (None means eager execution) and whether gradients are recorded."""
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+__all__ = ["Context", "context"]
+
+
+class Context(threading.local):
+    """Per-thread state; the class attributes are what a new thread starts with."""
+
+    recorder: Any = None
+    grad_enabled: bool = True
+
+
+context = Context()
