@@ -68,7 +68,8 @@ class DType:
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        if isinstance(other, (str, np.dtype, type, int)):
+        # as in Paddle a name is no data type: x.dtype == "float32" is False
+        if isinstance(other, (np.dtype, type)):
             try:
                 return as_dtype(other) is self
             except (TypeError, ValueError):

@@ -19,6 +19,7 @@ _DEFAULTS: dict[str, Any] = {
     "pass_drop_denormals": True,
     "pass_fuse_elementwise": True,
     "pass_write_in_place": True,
+    "pass_update_together": True,
     "pass_hoist": True,
     "full_traceback": False,  # show minipaddle's own frames in errors of traced functions
 }

@@ -8,9 +8,15 @@ struct conv_geometry {
     ptrdiff_t n, c, h, w, oc, groups, kh, kw, sh, sw, pt, pl, dh, dw, oh, ow;
 };
 
+/* Which images, planes (channels) and output rows columns are made of, and the distance in the columns from one image to
+ * the next and from one place in the kernel to the next. */
+struct conv_part {
+    ptrdiff_t first_image, images, first_plane, planes, oh0, oh1, image_step, tap_step;
+};
+
 struct conv_loops {
-    void (*im2col)(const struct conv_geometry *, ptrdiff_t, ptrdiff_t, ptrdiff_t, ptrdiff_t, const void *, void *);
-    void (*col2im)(const struct conv_geometry *, const void *, void *);
+    void (*im2col)(const struct conv_geometry *, const struct conv_part *, const void *, void *);
+    void (*col2im)(const struct conv_geometry *, const struct conv_part *, const void *, void *);
     void (*conv)(const struct conv_geometry *, const void *, const void *, void *);
     void (*conv_grad_input)(const struct conv_geometry *, const void *, const void *, void *);
     void (*conv_grad_weight)(const struct conv_geometry *, const void *, const void *, void *);
@@ -75,11 +81,16 @@ static PyObject *call(const char *function, PyObject *const *args, Py_ssize_t na
             return NULL;
         }
     const struct conv_loops *loops = SELECT_TABLE(conv_table, kind == MP_F64);
+    const ptrdiff_t places = g.oh * g.ow;
+    const struct conv_part whole = {0, g.n, 0, g.c, 0, g.oh, g.c * g.kh * g.kw * places, places};
     MP_BEGIN_WORK(size_of(&g, COLUMNS))
     MP_BEGIN_FLUSH
     switch (which) {
-    case 0: loops->im2col(&g, 0, g.n * g.c, 0, g.oh, v[0].buf, v[1].buf); break;
-    case 1: loops->col2im(&g, v[0].buf, v[1].buf); break;
+    case 0: loops->im2col(&g, &whole, v[0].buf, v[1].buf); break;
+    case 1:
+        memset(v[1].buf, 0, (size_t)v[1].len);
+        loops->col2im(&g, &whole, v[0].buf, v[1].buf);
+        break;
     case 2: loops->conv(&g, v[0].buf, v[1].buf, v[2].buf); break;
     case 3: loops->conv_grad_input(&g, v[0].buf, v[1].buf, v[2].buf); break;
     default: loops->conv_grad_weight(&g, v[0].buf, v[1].buf, v[2].buf); break;
@@ -96,31 +107,48 @@ static PyObject *im2col(PyObject *module, PyObject *const *args, Py_ssize_t narg
     return call("im2col", args, nargs, roles, 2, 0);
 }
 
-/* im2col for some planes and output rows: the arguments behind the geometry are first, planes, oh0, oh1. */
-static PyObject *im2col_part(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
-    (void)module;
-    if (mp_check_count("im2col_part", nargs, 7, 7) < 0) return NULL;
+/* im2col and col2im (which adds to x) for some images, one group and some output rows, with columns
+ * [(c kh kw), images, (rows ow)]: one matrix product for many small images, or for a part of a large one. The arguments behind
+ * the geometry are first image, images, group, oh0, oh1. */
+static PyObject *columns_part(const char *function, PyObject *const *args, Py_ssize_t nargs, int back) {
+    if (mp_check_count(function, nargs, 8, 8) < 0) return NULL;
     struct conv_geometry g;
-    Py_ssize_t at[4];
-    if (geometry_init(&g, args[2], "im2col_part") < 0 || mp_sizes(args + 3, at, 4) < 0) return NULL;
-    if (at[0] < 0 || at[1] < 0 || at[0] > g.n * g.c - at[1] || at[2] < 0 || at[2] > at[3] || at[3] > g.oh) {
-        PyErr_SetString(PyExc_ValueError, "im2col_part: planes or rows outside of the arrays");
+    Py_ssize_t at[5];
+    if (geometry_init(&g, args[2], function) < 0 || mp_sizes(args + 3, at, 5) < 0) return NULL;
+    if (at[0] < 0 || at[1] < 0 || at[0] > g.n - at[1] || at[2] < 0 || at[2] >= g.groups || at[3] < 0 || at[3] > at[4] ||
+        at[4] > g.oh) {
+        PyErr_Format(PyExc_ValueError, "%s: images, group or rows outside of the arrays", function);
         return NULL;
     }
+    const ptrdiff_t planes = g.c / g.groups, places = (at[4] - at[3]) * g.ow;
+    const struct conv_part part = {at[0], at[1], at[2] * planes, planes, at[3], at[4], places, at[1] * places};
     Py_buffer v[2];
     enum mp_kind kind;
     if (!mp_get_all(args, v, "TW", &kind)) Py_RETURN_FALSE;
-    const Py_ssize_t size = at[1] * g.kh * g.kw * (at[3] - at[2]) * g.ow;
-    if (mp_check_size("im2col_part", "x", &v[0], size_of(&g, IMAGE)) < 0 ||
-        mp_check_size("im2col_part", "cols", &v[1], size) < 0) {
+    const Py_ssize_t size = planes * g.kh * g.kw * at[1] * places;
+    if (mp_check_size(function, "x", &v[back], size_of(&g, IMAGE)) < 0 ||
+        mp_check_size(function, "cols", &v[!back], size) < 0) {
         mp_release_all(v, 2);
         return NULL;
     }
+    const struct conv_loops *loops = SELECT_TABLE(conv_table, kind == MP_F64);
     MP_BEGIN_WORK(size)
-    SELECT_TABLE(conv_table, kind == MP_F64)->im2col(&g, at[0], at[1], at[2], at[3], v[0].buf, v[1].buf);
+    MP_BEGIN_FLUSH
+    (back ? loops->col2im : loops->im2col)(&g, &part, v[0].buf, v[1].buf);
+    MP_END_FLUSH
     MP_END_WORK
     mp_release_all(v, 2);
     Py_RETURN_TRUE;
+}
+
+static PyObject *im2col_part(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
+    (void)module;
+    return columns_part("im2col_part", args, nargs, 0);
+}
+
+static PyObject *col2im_part(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
+    (void)module;
+    return columns_part("col2im_part", args, nargs, 1);
 }
 
 static PyObject *col2im(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
@@ -149,7 +177,8 @@ static PyObject *conv_grad_weight(PyObject *module, PyObject *const *args, Py_ss
 
 PyMethodDef mp_conv_methods[] = {
     MP_FUNCTION("im2col", im2col, "im2col(x, cols, geometry) -> bool"),
-    MP_FUNCTION("im2col_part", im2col_part, "im2col_part(x, cols, geometry, first, planes, oh0, oh1) -> bool"),
+    MP_FUNCTION("im2col_part", im2col_part, "im2col_part(x, cols, geometry, image, images, group, oh0, oh1) -> bool"),
+    MP_FUNCTION("col2im_part", col2im_part, "col2im_part(cols, x, geometry, image, images, group, oh0, oh1) -> bool"),
     MP_FUNCTION("col2im", col2im, "col2im(cols, x, geometry) -> bool"),
     MP_FUNCTION("conv", conv, "conv(x, weight, y, geometry) -> bool"),
     MP_FUNCTION("conv_grad_input", conv_grad_input, "conv_grad_input(weight, d_y, d_x, geometry) -> bool"),

@@ -9,60 +9,61 @@ INLINE void NAME(valid_columns)(ptrdiff_t offset, ptrdiff_t stride, ptrdiff_t wi
     if (*lo > *hi) *lo = *hi;
 }
 
-/* cols[n, (c kh kw), (oh ow)] = x[n, c, oh sh - pt + i dh, ow sw - pl + j dw], 0 outside: a convolution becomes one
- * matrix product, weight[oc, (c kh kw)] @ cols[n]. For `planes` planes of (n, c) from `first` on and output rows from oh0 to
- * oh1 only. */
-static void NAME(im2col)(const struct conv_geometry *g, ptrdiff_t first, ptrdiff_t planes, ptrdiff_t oh0, ptrdiff_t oh1,
-                         const void *in, void *out) {
-    const T *x = (const T *)in + first * g->h * g->w;
-    T *cols = out;
-    for (ptrdiff_t plane = 0; plane < planes; plane++, x += g->h * g->w)
-        for (ptrdiff_t i = 0; i < g->kh; i++)
-            for (ptrdiff_t j = 0; j < g->kw; j++) {
-                const ptrdiff_t offset = j * g->dw - g->pl;
-                ptrdiff_t lo, hi;
-                NAME(valid_columns)(offset, g->sw, g->w, g->ow, &lo, &hi);
-                for (ptrdiff_t oh = oh0; oh < oh1; oh++, cols += g->ow) {
-                    const ptrdiff_t h = oh * g->sh - g->pt + i * g->dh;
-                    if (h < 0 || h >= g->h || lo == hi) {
-                        memset(cols, 0, (size_t)g->ow * sizeof(T));
-                        continue;
+/* The patches of x as columns, so that a convolution becomes one matrix product, weight[oc, (c kh kw)] @ cols: 0 outside of x.
+ * Element (n, c, i, j, oh, ow) of the columns is x[n, c, oh sh - pt + i dh, ow sw - pl + j dw]; where it lies says `at`. */
+static void NAME(im2col)(const struct conv_geometry *g, const struct conv_part *at, const void *in, void *out) {
+    for (ptrdiff_t n = 0; n < at->images; n++)
+        for (ptrdiff_t c = 0; c < at->planes; c++) {
+            const T *x = (const T *)in + ((at->first_image + n) * g->c + at->first_plane + c) * g->h * g->w;
+            for (ptrdiff_t i = 0; i < g->kh; i++)
+                for (ptrdiff_t j = 0; j < g->kw; j++) {
+                    T *cols = (T *)out + n * at->image_step + ((c * g->kh + i) * g->kw + j) * at->tap_step;
+                    const ptrdiff_t offset = j * g->dw - g->pl;
+                    ptrdiff_t lo, hi;
+                    NAME(valid_columns)(offset, g->sw, g->w, g->ow, &lo, &hi);
+                    for (ptrdiff_t oh = at->oh0; oh < at->oh1; oh++, cols += g->ow) {
+                        const ptrdiff_t h = oh * g->sh - g->pt + i * g->dh;
+                        if (h < 0 || h >= g->h || lo == hi) {
+                            memset(cols, 0, (size_t)g->ow * sizeof(T));
+                            continue;
+                        }
+                        const T *row = x + h * g->w + offset;
+                        for (ptrdiff_t ow = 0; ow < lo; ow++) cols[ow] = 0;
+                        if (g->sw == 1) {
+                            for (ptrdiff_t ow = lo; ow < hi; ow++) cols[ow] = row[ow];
+                        } else {
+                            for (ptrdiff_t ow = lo; ow < hi; ow++) cols[ow] = row[ow * g->sw];
+                        }
+                        for (ptrdiff_t ow = hi; ow < g->ow; ow++) cols[ow] = 0;
                     }
-                    const T *row = x + h * g->w + offset;
-                    for (ptrdiff_t ow = 0; ow < lo; ow++) cols[ow] = 0;
-                    if (g->sw == 1) {
-                        for (ptrdiff_t ow = lo; ow < hi; ow++) cols[ow] = row[ow];
-                    } else {
-                        for (ptrdiff_t ow = lo; ow < hi; ow++) cols[ow] = row[ow * g->sw];
-                    }
-                    for (ptrdiff_t ow = hi; ow < g->ow; ow++) cols[ow] = 0;
                 }
-            }
+        }
 }
 
-/* The transpose of im2col: every element of cols is added where im2col took it from. */
-static void NAME(col2im)(const struct conv_geometry *g, const void *in, void *out) {
-    const T *cols = in;
-    T *x = out;
-    memset(x, 0, (size_t)(g->n * g->c * g->h * g->w) * sizeof(T));
-    for (ptrdiff_t plane = 0; plane < g->n * g->c; plane++, x += g->h * g->w)
-        for (ptrdiff_t i = 0; i < g->kh; i++)
-            for (ptrdiff_t j = 0; j < g->kw; j++) {
-                const ptrdiff_t offset = j * g->dw - g->pl;
-                ptrdiff_t lo, hi;
-                NAME(valid_columns)(offset, g->sw, g->w, g->ow, &lo, &hi);
-                for (ptrdiff_t oh = 0; oh < g->oh; oh++, cols += g->ow) {
-                    const ptrdiff_t h = oh * g->sh - g->pt + i * g->dh;
-                    if (h < 0 || h >= g->h) continue;
-                    T *RESTRICT row = x + h * g->w + offset;
-                    const T *RESTRICT from = cols;
-                    if (g->sw == 1) {
-                        for (ptrdiff_t ow = lo; ow < hi; ow++) row[ow] += from[ow];
-                    } else {
-                        for (ptrdiff_t ow = lo; ow < hi; ow++) row[ow * g->sw] += from[ow];
+/* The transpose of im2col: every element of the columns is added where im2col took it from. */
+static void NAME(col2im)(const struct conv_geometry *g, const struct conv_part *at, const void *in, void *out) {
+    for (ptrdiff_t n = 0; n < at->images; n++)
+        for (ptrdiff_t c = 0; c < at->planes; c++) {
+            T *x = (T *)out + ((at->first_image + n) * g->c + at->first_plane + c) * g->h * g->w;
+            for (ptrdiff_t i = 0; i < g->kh; i++)
+                for (ptrdiff_t j = 0; j < g->kw; j++) {
+                    const T *cols = (const T *)in + n * at->image_step + ((c * g->kh + i) * g->kw + j) * at->tap_step;
+                    const ptrdiff_t offset = j * g->dw - g->pl;
+                    ptrdiff_t lo, hi;
+                    NAME(valid_columns)(offset, g->sw, g->w, g->ow, &lo, &hi);
+                    for (ptrdiff_t oh = at->oh0; oh < at->oh1; oh++, cols += g->ow) {
+                        const ptrdiff_t h = oh * g->sh - g->pt + i * g->dh;
+                        if (h < 0 || h >= g->h) continue;
+                        T *RESTRICT row = x + h * g->w + offset;
+                        const T *RESTRICT from = cols;
+                        if (g->sw == 1) {
+                            for (ptrdiff_t ow = lo; ow < hi; ow++) row[ow] += from[ow];
+                        } else {
+                            for (ptrdiff_t ow = lo; ow < hi; ow++) row[ow * g->sw] += from[ow];
+                        }
                     }
                 }
-            }
+        }
 }
 
 /* One plane of a depthwise convolution, prepared so that its loops meet no border: padded with zeros, and the columns

@@ -74,6 +74,28 @@ static void NAME(max_pool)(const struct pool_windows *p, const void *in, void *o
         }
 }
 
+/* One row of the gradient of windows of 2 by 2, side by side: x0 and x1 are the two rows under them. */
+INLINE void NAME(max_pairs_grad)(ptrdiff_t n, const T *RESTRICT x0, const T *RESTRICT x1, const T *RESTRICT dy, T *RESTRICT dx0,
+                                 T *RESTRICT dx1) {
+    for (ptrdiff_t j = 0; j < n; j++) {
+        const T a = x0[2 * j], b = x0[2 * j + 1], c = x1[2 * j], d = x1[2 * j + 1];
+        const T ab = b > a ? b : a, abc = c > ab ? c : ab;
+        const int is_d = d > abc, is_c = !is_d & (c > ab), is_b = !is_d & !is_c & (b > a), is_a = !is_d & !is_c & !is_b;
+        dx0[2 * j] = is_a ? dy[j] : 0;
+        dx0[2 * j + 1] = is_b ? dy[j] : 0;
+        dx1[2 * j] = is_c ? dy[j] : 0;
+        dx1[2 * j + 1] = is_d ? dy[j] : 0;
+    }
+}
+
+/* Whether no two windows meet and all have two rows and two columns. */
+static int NAME(all_pairs)(const struct pool_windows *p) {
+    if (!p->regular || p->kw != 2 || p->sw != 2) return 0;
+    for (ptrdiff_t i = 0; i < p->oh; i++)
+        if (p->h1[i] - p->h0[i] != 2 || (i && p->h0[i] < p->h1[i - 1])) return 0;
+    return 1;
+}
+
 /* dx = dy at the largest element of each window, 0 elsewhere; windows that share it add up. */
 static void NAME(max_pool_grad)(const struct pool_windows *p, const void *in, const void *d_out, void *d_in) {
     enum { CHUNK = 256 };
@@ -82,14 +104,21 @@ static void NAME(max_pool_grad)(const struct pool_windows *p, const void *in, co
     const T *plane = in, *dy = d_out;
     T *dx = d_in;
     memset(dx, 0, (size_t)(p->planes * p->h * p->w) * sizeof(T));
+    const int pairs = NAME(all_pairs)(p);
     for (ptrdiff_t k = 0; k < p->planes; k++, plane += p->h * p->w, dx += p->h * p->w)
-        for (ptrdiff_t i = 0; i < p->oh; i++, dy += p->ow)
+        for (ptrdiff_t i = 0; i < p->oh; i++, dy += p->ow) {
+            if (pairs) {
+                const ptrdiff_t first = p->h0[i] * p->w + p->w0[0], second = first + p->w;
+                NAME(max_pairs_grad)(p->ow, plane + first, plane + second, dy, dx + first, dx + second);
+                continue;
+            }
             for (ptrdiff_t from = 0; from < p->ow; from += CHUNK) {
                 const ptrdiff_t to = from + CHUNK < p->ow ? from + CHUNK : p->ow;
                 NAME(max_row)(p, plane, i, from, to, best, index);
                 for (ptrdiff_t j = from; j < to; j++)
                     if (index[j - from] >= 0) dx[index[j - from]] += dy[j];
             }
+        }
 }
 
 /* y = sum of each window times scale_h[i] scale_w[j], the inverse of the number of elements it counts. */

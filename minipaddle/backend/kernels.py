@@ -82,7 +82,8 @@ Elementwise and embedding
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -352,15 +353,6 @@ def _is_pointwise(x: Any, g: tuple[int, ...]) -> bool:
     return g[6:12] == (1, 1, 1, 1, 0, 0) and g[14:] == x.shape[2:] and x.flags.c_contiguous
 
 
-def _columns(x: Any, groups: int, g: tuple[int, ...]) -> Any:
-    """The patches of x as [N, groups, C / groups kh kw, oh ow]; x itself for kernels of one place, None if not served."""
-    shape = (x.shape[0], groups, x.shape[1] // groups * g[6] * g[7], g[14] * g[15])
-    if _is_pointwise(x, g):
-        return x.reshape(shape)
-    cols = np.empty(shape, x.dtype)
-    return cols if _cpu.im2col(x, cols, g) else None
-
-
 @_kernel
 def conv2d(
     x: Any, weight: Any, strides: Sequence[int], paddings: Sequence[int], dilations: Sequence[int], groups: int
@@ -375,38 +367,62 @@ def conv2d(
         return y if _cpu.conv(x, weight, y, g) else None
     by_group = (groups, weight.shape[0] // groups)
     kernel, rows = weight.reshape(*by_group, -1), y.reshape(x.shape[0], *by_group, -1)
-    step = _rows_at_once(kernel.shape[2] * g[15] * x.itemsize)
-    if step < g[14] and not _is_pointwise(x, g):
-        return y if _convolved_in_parts(x, kernel, rows, g, step) else None
-    cols = _columns(x, groups, g)
-    if cols is None:
-        return None
-    np.matmul(kernel, cols, out=rows)
+    if _is_pointwise(x, g):
+        np.matmul(kernel, x.reshape(x.shape[0], groups, kernel.shape[2], -1), out=rows)
+        return y
+    for n0, n1, oh0, oh1, columns in _parts(kernel.shape[2], x.dtype, g):
+        at = slice(oh0 * g[15], oh1 * g[15])
+        for group in range(groups):
+            if not _cpu.im2col_part(x, columns, g, n0, n1 - n0, group, oh0, oh1):
+                return None
+            if n1 - n0 == 1:
+                np.matmul(kernel[group], columns, out=rows[n0, group, :, at])
+            else:
+                made = _scratch("products", by_group[1] * columns.shape[1], x.dtype).reshape(by_group[1], -1)
+                np.matmul(kernel[group], columns, out=made)
+                rows[n0:n1, group] = made.reshape(by_group[1], n1 - n0, -1).swapaxes(0, 1)
     return y
+
+
+class _Scratch(threading.local):
+    """Memory for values that live no longer than a call; asking the system for it each time costs more than the work."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, Any] = {}
+
+
+_scratches = _Scratch()
+
+
+def _scratch(name: str, count: int, dtype: Any) -> Any:
+    """An array [count] that this thread may use until the next call with the same name; large ones are not kept."""
+    size = count * dtype.itemsize
+    held = _scratches.held.get(name)
+    if held is None or held.nbytes < size:
+        held = np.empty(size, np.uint8)
+        if size <= 4 * _CACHE:
+            _scratches.held[name] = held
+    return held[:size].view(dtype)
 
 
 _CACHE = 1 << 20  # bytes of columns that a core's second cache holds beside the rest
 
 
-def _rows_at_once(bytes_per_row: int) -> int:
-    """How many output rows to do at once so that their columns stay in the cache."""
-    return max(_CACHE // bytes_per_row, 1)
+def _parts(depth: int, dtype: Any, g: tuple[int, ...]) -> Iterator[tuple[int, int, int, int, Any]]:
+    """Several small images, or some rows of a large one, at once, so that their columns stay in the cache.
 
-
-def _convolved_in_parts(x: Any, kernel: Any, rows: Any, g: tuple[int, ...], step: int) -> bool:
-    """conv2d over a few output rows at a time, into `rows` [N, groups, O / groups, oh ow]."""
-    groups, _, depth = kernel.shape
-    planes, width = x.shape[1] // groups, g[15]
-    buffer = np.empty(depth * step * width, x.dtype)
-    for n in range(x.shape[0]):
-        for group in range(groups):
-            for oh in range(0, g[14], step):
-                end = min(oh + step, g[14])
-                cols = buffer[: depth * (end - oh) * width]
-                if not _cpu.im2col_part(x, cols, g, n * x.shape[1] + group * planes, planes, oh, end):
-                    return False
-                np.matmul(kernel[group], cols.reshape(depth, -1), out=rows[n, group, :, oh * width : end * width])
-    return True
+    Gives (first image, end, first output row, end, columns [depth, images rows width]); the memory of the columns is one.
+    """
+    images, height, width = g[0], g[14], g[15]
+    per_row = depth * width * dtype.itemsize
+    at_once = max(_CACHE // max(per_row * height, 1), 1)
+    step = height if at_once > 1 else max(_CACHE // max(per_row, 1), 1)
+    buffer = _scratch("columns", depth * min(at_once, images) * min(step, height) * width, dtype)
+    for n0 in range(0, images, at_once):
+        n1 = min(n0 + at_once, images)
+        for oh0 in range(0, height, step):
+            oh1 = min(oh0 + step, height)
+            yield n0, n1, oh0, oh1, buffer[: depth * (n1 - n0) * (oh1 - oh0) * width].reshape(depth, -1)
 
 
 @_kernel
@@ -431,17 +447,36 @@ def conv2d_grad(
     by_group = (groups, weight.shape[0] // groups)
     rows = d_y.reshape(x.shape[0], *by_group, -1)
     kernel = weight.reshape(*by_group, -1)
-    cols = _columns(x, groups, g) if need_weight or g[6:8] == (1, 1) else None
-    if cols is None and need_weight:
-        return None
+    if _is_pointwise(x, g):
+        cols = x.reshape(x.shape[0], groups, kernel.shape[2], -1)
+        if need_x:
+            np.matmul(kernel.transpose(0, 2, 1), rows, out=d_x.reshape(cols.shape))  # type: ignore[union-attr]
+        if need_weight:
+            total = d_weight.reshape(kernel.shape)  # type: ignore[union-attr]
+            for group in range(groups):  # one product over all images, not one result for each
+                by_row = rows[:, group].swapaxes(0, 1).reshape(by_group[1], -1)
+                np.matmul(by_row, cols[:, group].swapaxes(0, 1).reshape(kernel.shape[2], -1).T, out=total[group])
+        return d_x, d_weight
+    total = np.zeros(kernel.shape, x.dtype) if need_weight else None
     if need_x:
-        if cols is not None and cols.base is x:  # a kernel of one place: the columns are the image
-            np.matmul(kernel.transpose(0, 2, 1), rows, out=d_x.reshape(cols.shape))
-        elif not _cpu.col2im(np.matmul(kernel.transpose(0, 2, 1), rows), d_x, g):
-            return None
-    if need_weight:
-        np.matmul(rows, cols.transpose(0, 1, 3, 2)).sum(axis=0, out=d_weight.reshape(kernel.shape))  # type: ignore
-    return d_x, d_weight
+        d_x.fill(0)  # type: ignore[union-attr]
+    for n0, n1, oh0, oh1, columns in _parts(kernel.shape[2], x.dtype, g):
+        at = slice(oh0 * g[15], oh1 * g[15])
+        for group in range(groups):
+            part = (g, n0, n1 - n0, group, oh0, oh1)
+            d_rows = rows[n0, group, :, at]
+            if n1 - n0 > 1:
+                d_rows = _scratch("products", by_group[1] * columns.shape[1], x.dtype).reshape(by_group[1], -1)
+                d_rows.reshape(by_group[1], n1 - n0, -1)[...] = rows[n0:n1, group, :, at].swapaxes(0, 1)
+            if need_weight:
+                if not _cpu.im2col_part(x, columns, *part):
+                    return None
+                total[group] += d_rows @ columns.T  # type: ignore[index]
+            if need_x:
+                np.matmul(kernel[group].T, d_rows, out=columns)
+                if not _cpu.col2im_part(columns, d_x, *part):
+                    return None
+    return d_x, None if total is None else total.reshape(weight.shape)
 
 
 # ---- Pooling ---------------------------------------------------------------------------------------------------------
@@ -587,10 +622,11 @@ def add_rows(table: Any, ids: Any, rows: Any, skip: int | None = None) -> bool:
 # name -> code of a step of `chain`, in the order of kernels/cpu/chain.c. The first six take two operands.
 CHAIN_CODES = {
     name: code
-    for code, name in enumerate(
-        "add sub mul div max min times plus clip relu leaky hard_swish sigmoid silu sqrt square abs".split()
-    )
-}
+    for code, name in enumerate([
+        "add", "sub", "mul", "div", "max", "min", "times", "plus", "clip", "relu", "leaky", "hard_swish", "sigmoid", "silu",
+        "sqrt", "square", "abs",
+    ])
+}  # fmt: skip
 CHAIN_LIMIT = 24  # operands and steps together
 
 

@@ -47,9 +47,9 @@ class Generator:
 default_generator = Generator()
 
 
-def seed(value: int) -> Generator:
-    """Make random numbers repeat: everything random in minipaddle starts over from `value`."""
-    return default_generator.manual_seed(value)
+def seed(seed: int) -> Generator:
+    """Make random numbers repeat: everything random in minipaddle starts over from `seed`."""
+    return default_generator.manual_seed(seed)
 
 
 def random(module: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import NotSupportedError, UnknownOperatorError
 from ..ops.registry import OPS, Op
+from .blocks import BRANCHES, EMPTY, LOOPS, inner_block, outer_writes, reads, resolve, single_assignment, writes
 from .program import BACKWARD, GRAD_SUFFIX, LOSS, Block, Operator, Program, Variable
 
 __all__ = ["append_backward", "append_gradients", "gradients", "needs_gradient"]
@@ -29,10 +30,32 @@ def needs_gradient(
 ) -> set[str]:
     """Names of all variables that depend, through differentiable operators, on a variable in `wanted`.
 
-    no_grad: variables that count as constants.
+    no_grad: variables that count as constants. Operators that hold blocks are followed inside.
     """
     need = set(wanted) - set(no_grad)
+    _spread(block, operators, need, no_grad)
+    return need
+
+
+def _spread(block: Block, operators: Sequence[Operator], need: set[str], no_grad: Collection[str]) -> None:
     for op in operators:
+        inner = inner_block(op)
+        if inner is not None and op.type in BRANCHES + LOOPS:
+            before = -1
+            while before != len(need):  # what a loop writes may be read by its next trip
+                before = len(need)
+                _spread(inner, inner.ops, need, no_grad)
+                if op.type in BRANCHES:
+                    break
+            continue
+        if op.type in _ARRAY_FLOW:
+            source, target = _ARRAY_FLOW[op.type]
+            if any(n in need for n in op.inputs.get(source, [])):
+                for name in op.outputs.get(target, []):
+                    v = resolve(block, name)
+                    if v is not None and not v.cut and name not in no_grad:
+                        need.add(name)
+            continue
         definition = OPS.get(op.type)
         if definition is None:
             continue
@@ -48,12 +71,18 @@ def needs_gradient(
             if slot.over:
                 continue
             for name in op.outputs.get(slot.name, []):
-                v = block.find_var(name)
+                v = resolve(block, name)
                 if v is None or v.persistable or v.cut or not v.has_dtype or name in no_grad:
                     continue
                 if v.dtype.is_floating or v.dtype.is_complex:
                     need.add(name)
-    return need
+
+
+# slot -> slot on the way forward, for operators whose gradients are written by hand below
+_ARRAY_FLOW = {
+    "select_input": ("X", "Out"), "write_to_array": ("X", "Out"), "read_from_array": ("X", "Out"),
+    "tensor_array_to_tensor": ("X", "Out"),
+}  # fmt: skip
 
 
 def append_gradients(
@@ -67,58 +96,167 @@ def append_gradients(
     wanted variable that the targets depend on, the name of its gradient. A name ``x@GRAD`` that the block has already
     stays what it is; the new gradient is ``x@GRAD_0``.
     """
+    if first == 0:
+        single_assignment(block.program)
     forward = list(block.ops[first:])
     need = needs_gradient(block, wanted, forward, no_grad)
-    used = [op for op in _on_the_way(forward, need, set(targets))]
-    _refuse_rewrites(used, need)
-
-    # how many parts each gradient will have
-    parts: dict[str, int] = {}
-    for name in targets:
-        if name in need:
-            parts[name] = parts.get(name, 0) + 1
-    for op in used:
-        for name in _differentiated_inputs(op, need):
-            parts[name] = parts.get(name, 0) + 1
-
-    made: dict[str, int] = {}
-    zeros: set[str] = set()
-
-    def declare(name: str, like: str) -> str:
-        source = block.find_var(like)
-        assert source is not None
-        block.create_var(name, source._shape, source._dtype)
-        return name
-
-    grad_names: dict[str, str] = {}
-
-    def grad_of(name: str) -> str:
-        found = grad_names.get(name)
-        if found is None:
-            found, number = name + GRAD_SUFFIX, 0
-            while found in block.vars:
-                found = f"{name}{GRAD_SUFFIX}_{number}"
-                number += 1
-            grad_names[name] = found
-        return found
-
-    def part_of(name: str) -> str:
-        number = made[name] = made.get(name, 0) + 1
-        whole = grad_of(name)
-        return declare(whole if parts[name] == 1 else f"{whole}@RENAME@block{block.idx}@{number - 1}", name)
-
-    def finish(name: str) -> None:
-        """Sum the parts as soon as the last one is there."""
-        if parts[name] > 1 and made[name] == parts[name]:
-            whole = grad_of(name)
-            pieces = [f"{whole}@RENAME@block{block.idx}@{i}" for i in range(parts[name])]
-            block.append_op("sum", {"X": pieces}, {"Out": declare(whole, name)}, {"op_role": BACKWARD})
-
-    seeds = [part_of(name) if name in need else grad_of(name) for name in targets]
+    walk = _Walk(block, block, forward, need)
+    walk.begin(targets)
+    seeds = [walk.part_of(walk.last(name)) if name in need else walk.grad_of(name) for name in targets]
     for name in dict.fromkeys(targets):
         if name in need:
-            finish(name)
-    for op in reversed(used):
+            walk.finish(walk.last(name))
+    walk.run()
+    return seeds, {name: walk.grad_of(name) for name in wanted if walk.has_gradient(name)}
+
+
+Key = tuple[str, int]  # a name and how often it was written before: one value
+
+
+class _Walk:
+    """Gradient operators for the operators of one block, appended to `block`.
+
+    `source` is the block the operators stand in; for control flow it is another one than `block`.
+    """
+
+    def __init__(self, block: Block, source: Block, forward: Sequence[Operator], need: set[str]) -> None:
+        self.block, self.source, self.need = block, source, need
+        self.forward = list(forward)
+        self.read_keys: list[dict[str, Key]] = []
+        self.write_keys: list[dict[str, Key]] = []
+        self.versions: dict[str, int] = {}
+        written: set[str] = set()
+        self.rewrites: list[set[str]] = []  # names an operator with a block writes that had a value before
+        for op in self.forward:
+            self.read_keys.append({n: self.last(n) for n in reads(op)})
+            self.rewrites.append({n for n in writes(op) if n in written} if inner_block(op) is not None else set())
+            for n in dict.fromkeys(writes(op)):
+                v = resolve(source, n)
+                if v is None or v.kind == "LOD_TENSOR":
+                    self.versions[n] = self.versions.get(n, 0) + 1
+                written.add(n)
+            self.write_keys.append({n: self.last(n) for n in writes(op)})
+        self.parts: dict[Key, int] = {}
+        self.made: dict[Key, int] = {}
+        self.zeros: set[Key] = set()
+        self.grad_names: dict[str, str] = {}
+        self.numbers: dict[str, int] = {}
+        self.pieces: dict[Key, list[str]] = {}
+        self.started: set[str] = set()  # arrays whose gradient has begun
+        self.outer: set[str] = set()  # names whose gradient variable belongs to an enclosing block
+        self.used: list[int] = []
+        self.given: dict[int, list[str]] = {}  # per used operator the names it gives gradients to
+        self.inside: dict[int, tuple[list[str], list[str]]] = {}
+
+    def last(self, name: str) -> Key:
+        """The value a name has after the operators seen so far."""
+        return name, self.versions.get(name, 0)
+
+    def begin(self, targets: Sequence[str]) -> None:
+        """Find the operators between the targets and what needs gradients, and how many parts each gradient has."""
+        live = {self.last(n) for n in targets if n in self.need}
+        for key in [self.last(n) for n in targets if n in self.need]:
+            self.parts[key] = self.parts.get(key, 0) + 1
+        for i in reversed(range(len(self.forward))):
+            op = self.forward[i]
+            produced = [n for n, key in self.write_keys[i].items() if key in live and n in self.need]
+            if not produced:
+                continue
+            inputs = self._inputs_of(i, op, produced)
+            if not inputs:
+                continue
+            self.used.append(i)
+            self.given[i] = inputs
+            for n in inputs:
+                key = self.read_keys[i].get(n, (n, 0))
+                if inner_block(op) is not None and n in self.rewrites[i]:
+                    key = (n, self.write_keys[i][n][1] - 1)
+                live.add(key)
+                self.parts[key] = self.parts.get(key, 0) + 1
+
+    def _inputs_of(self, i: int, op: Operator, produced: list[str]) -> list[str]:
+        """Names the operator gives gradients to, one entry per use."""
+        inner = inner_block(op)
+        if inner is not None:
+            carried, plain = _live_through(op, inner, produced, self.need, self.rewrites[i])
+            self.inside[i] = (carried, plain)
+            return carried + plain
+        if op.type in _ARRAY_FLOW:
+            return [n for n in op.inputs.get(_ARRAY_FLOW[op.type][0], []) if n in self.need]
+        definition = _definition(op)
+        if definition.gradient_of is not None and definition.grad is None:
+            raise NotSupportedError(
+                f"the gradient of operator {op.type} is asked for: a Program has no second derivatives; compute them in dynamic "
+                "mode with paddle.grad(create_graph=True), or write the first derivative out with ordinary operators"
+            )
+        return [] if definition.grad is None else _differentiated_inputs(op, self.need)
+
+    def has_gradient(self, name: str) -> bool:
+        """Whether a gradient of the variable was made."""
+        return name in self.started or any(self.made.get((name, v)) for v in range(self.versions.get(name, 0) + 1))
+
+    # --- names
+
+    def grad_of(self, name: str) -> str:
+        """Name of the gradient of a variable."""
+        found = self.grad_names.get(name)
+        if found is None:
+            found, number = name + GRAD_SUFFIX, 0
+            while found in self.block.vars:
+                found = f"{name}{GRAD_SUFFIX}_{number}"
+                number += 1
+            self.grad_names[name] = found
+        return found
+
+    def declare(self, name: str, like: str) -> str:
+        """Declare a gradient variable that looks like `like`."""
+        v = resolve(self.source, like)
+        assert v is not None
+        if like not in self.outer or name != self.grad_names.get(like):
+            self.block.create_var(name, v._shape, v._dtype, kind=v.kind)
+        return name
+
+    def part_of(self, key: Key) -> str:
+        """Name for the next part of a gradient."""
+        name = key[0]
+        self.made[key] = self.made.get(key, 0) + 1
+        whole = self.grad_of(name)
+        if self.parts[key] == 1:
+            return self.declare(whole, name)
+        number = self.numbers[name] = self.numbers.get(name, -1) + 1
+        part = self.declare(f"{whole}@RENAME@block{self.block.idx}@{number}", name)
+        self.pieces.setdefault(key, []).append(part)
+        return part
+
+    def finish(self, key: Key) -> None:
+        """Sum the parts as soon as the last one is there."""
+        if self.parts[key] > 1 and self.made[key] == self.parts[key]:
+            whole = self.declare(self.grad_of(key[0]), key[0])
+            self.block.append_op("sum", {"X": self.pieces[key]}, {"Out": whole}, {"op_role": BACKWARD})
+
+    def fill_zeros(self, name: str) -> str:
+        """The gradient of something that leads nowhere."""
+        whole = self.declare(self.grad_of(name), name)
+        self.block.append_op("fill_zeros_like", {"X": name}, {"Out": whole}, {"op_role": BACKWARD})
+        return whole
+
+    # --- operators
+
+    def run(self) -> None:
+        """Append the gradient operators."""
+        for i in self.used:
+            op = self.forward[i]
+            if inner_block(op) is not None:
+                self._block_gradient(i, op)
+            elif op.type == "select_input":
+                self._select_gradient(i, op)
+            elif op.type in _ARRAY_FLOW:
+                self._array_gradient(i, op)
+            else:
+                self._plain_gradient(i, op)
+
+    def _plain_gradient(self, i: int, op: Operator) -> None:
+        block, need = self.block, self.need
         definition = _definition(op)
         plan = definition.grad
         assert plan is not None
@@ -136,13 +274,13 @@ def append_gradients(
             else:
                 names = []
                 for n in op.outputs.get(definition.outputs[index].name, []):
-                    if parts.get(n, 0) == 0 and n not in zeros:
+                    key = self.write_keys[i][n]
+                    if self.parts.get(key, 0) == 0 and key not in self.zeros:
                         if may_miss:
                             continue
-                        # an output that leads nowhere: its gradient is zero
-                        block.append_op("fill_zeros_like", {"X": n}, {"Out": declare(grad_of(n), n)}, {"op_role": BACKWARD})
-                        zeros.add(n)
-                    names.append(grad_of(n))
+                        self.fill_zeros(n)  # an output that leads nowhere
+                        self.zeros.add(key)
+                    names.append(self.grad_of(n))
             if names:
                 inputs[slot.name] = list(names)
         outputs: dict[str, list[str]] = {}
@@ -152,22 +290,163 @@ def append_gradients(
             if not any(n in need for n in source_names):
                 continue
             # inside a list, gradients nobody needs get a name that says so
-            outputs[slot.name] = [part_of(n) if n in need else "@EMPTY@" for n in source_names]
+            outputs[slot.name] = [self.part_of(self.read_keys[i][n]) if n in need else EMPTY for n in source_names]
             finished += [n for n in source_names if n in need]
         if not outputs:
-            continue
+            return
         attrs = {**op.attrs, "op_role": BACKWARD}
-        of_parameters = [n for n in dict.fromkeys(finished) if _is_parameter(block, n)]
+        of_parameters = [n for n in dict.fromkeys(finished) if _is_parameter(self.source, n)]
         if of_parameters:  # for Paddle's readers: pairs of a parameter and its gradient
-            attrs["op_role_var"] = [name for n in of_parameters for name in (n, grad_of(n))]
+            attrs["op_role_var"] = [name for n in of_parameters for name in (n, self.grad_of(n))]
         block.append_op(definition.grad_type, inputs, outputs, attrs, attr_types=dict(op.attr_types), callstack=list(op.callstack))
         for name in dict.fromkeys(finished):
-            finish(name)
-    return seeds, {name: grad_of(name) for name in wanted if made.get(name)}
+            self.finish(self.read_keys[i][name])
+
+    def _select_gradient(self, i: int, op: Operator) -> None:
+        names = op.inputs["X"]
+        keys = [self.read_keys[i][n] for n in names]
+        makers = {n for o in self.forward if o.type in BRANCHES for n in o.output_names}
+        inputs = {"X": [self.grad_of(op.outputs["Out"][0])], "Mask": list(op.inputs["Mask"])}
+        if any(n not in makers or self.parts.get(k, 0) > 1 for n, k in zip(names, keys, strict=True)):
+            inputs["Like"] = list(names)  # a value nobody chose has zeros for its gradient
+        outputs = [self.part_of(k) if n in self.need else EMPTY for n, k in zip(names, keys, strict=True)]
+        self.block.append_op("select_output", inputs, {"Out": outputs}, {"op_role": BACKWARD}, callstack=list(op.callstack))
+        for n, k in dict(zip(names, keys, strict=True)).items():
+            if n in self.need:
+                self.finish(k)
+
+    def _array_gradient(self, i: int, op: Operator) -> None:
+        role = {"op_role": BACKWARD}
+        if op.type == "write_to_array":
+            (x,), (array,) = op.inputs["X"], op.outputs["Out"]
+            key = self.read_keys[i][x]
+            inputs = {"X": [self.grad_of(array)], "I": list(op.inputs["I"]), "X_W": [x]}
+            self.block.append_op("read_from_array", inputs, {"Out": self.part_of(key)}, role, callstack=list(op.callstack))
+            self.finish(key)
+            return
+        (array,), (out,) = op.inputs["X"], op.outputs["Out"]
+        whole = self.declare(self.grad_of(array), array)
+        if op.type == "read_from_array":
+            inputs = {"X": [self.grad_of(out)], "I": list(op.inputs["I"])}
+            self.block.append_op("add_to_array", inputs, {"Out": whole}, role, callstack=list(op.callstack))
+        else:
+            inputs = {"X": [array], "OutIndex": list(op.outputs["OutIndex"]), "Out@GRAD": [self.grad_of(out)]}
+            part = whole
+            if array in self.started:
+                self.numbers[array] = self.numbers.get(array, -1) + 1
+                part = self.declare(f"{whole}@RENAME@block{self.block.idx}@{self.numbers[array]}", array)
+            attrs = {**op.attrs, **role}
+            self.block.append_op("tensor_array_to_tensor_grad", inputs, {"X@GRAD": part}, attrs, callstack=list(op.callstack))
+            if part != whole:
+                self.block.append_op("sum", {"X": [whole, part]}, {"Out": whole}, role)
+        self.started.add(array)
+
+    def _block_gradient(self, i: int, op: Operator) -> None:
+        inner = inner_block(op)
+        assert inner is not None
+        loop = op.type in LOOPS
+        carried, plain = self.inside[i]
+        slot_in = "X" if loop else "Input"
+        after = [n for n in dict.fromkeys([*carried, *self.write_keys[i]]) if n in carried or (
+            n in self.need and not loop and self.parts.get(self.write_keys[i][n], 0))]  # fmt: skip
+        for n in after:
+            key = self.write_keys[i].get(n, (n, 0))
+            v = resolve(self.source, n)
+            if v is not None and v.kind != "LOD_TENSOR":
+                continue
+            if not self.parts.get(key, 0) and key not in self.zeros:
+                self.fill_zeros(n)
+                self.zeros.add(key)
+        program = self.block.program
+        current = program.current_block_idx
+        made = program.create_block(self.block.idx)
+        program.current_block_idx = current
+        made.forward_block_idx = inner.idx
+        walk = _Walk(made, inner, inner.ops, self.need)
+        for n in after:
+            walk.grad_names[n] = self.grad_of(n)
+            walk.outer.add(n)
+        walk.started |= {n for n in after if n in self.started}
+        walk.begin(after)
+        for n in after:
+            key = walk.last(n)
+            if walk.parts.get(key):  # the gradient that comes from behind is there
+                walk.made[key] = walk.made.get(key, 0) + 1
+                if walk.parts[key] > 1:
+                    walk.pieces.setdefault(key, []).append(self.grad_of(n))
+        walk.run()
+        for n in carried:
+            v = resolve(inner, n)
+            if v is not None and v.kind == "LOD_TENSOR" and not walk.made.get((n, 0)):
+                walk.fill_zeros(n)
+        reading = list(dict.fromkeys([*op.inputs.get(slot_in, []), *carried, *plain]))
+        op.inputs[slot_in] = reading
+        outputs, finished = [], []
+        for n in reading:
+            v = resolve(self.source, n)
+            if n in carried and v is not None and v.kind != "LOD_TENSOR":
+                outputs.append(self.grad_of(n))
+                self.started.add(n)
+            elif n in carried or n in plain:
+                key = self.read_keys[i].get(n, (n, 0))
+                if n in self.rewrites[i]:
+                    key = (n, self.write_keys[i][n][1] - 1)
+                outputs.append(self.part_of(key))
+                finished.append(key)
+            else:
+                outputs.append(EMPTY)
+        attrs = {**op.attrs, "sub_block": made.idx, "op_role": BACKWARD}
+        out_grads = [self.grad_of(n) for n in after]
+        slots = {slot_in: reading, "Out": list(op.outputs.get("Out", [])), "Out@GRAD": out_grads}
+        if loop:
+            attrs["original_output_grad"], attrs["is_test"], op.attrs["is_test"] = out_grads, False, False
+            slots["StepScopes"] = self._carrier(op, "StepScopes")
+        else:
+            slots = {"Cond": list(op.inputs["Cond"]), **slots, "Scope": self._carrier(op, "Scope")}
+        self.block.append_op(
+            f"{'while' if loop else 'conditional_block'}_grad", slots, {slot_in + GRAD_SUFFIX: outputs}, attrs,
+            attr_types=dict(op.attr_types), callstack=list(op.callstack),
+        )  # fmt: skip
+        for key in dict.fromkeys(finished):
+            self.finish(key)
+
+    def _carrier(self, op: Operator, slot: str) -> list[str]:
+        """The variable that takes what a run of the block keeps to its gradient."""
+        names = op.outputs.get(slot)
+        if not names:
+            names = [op.block.create_var(None, (), None, kind="STEP_SCOPES").name]
+            op.outputs[slot] = names
+        return list(names)
+
+
+def _live_through(
+    op: Operator, inner: Block, produced: Collection[str], need: set[str], rewrites: Collection[str]
+) -> tuple[list[str], list[str]]:
+    """For an operator with a block: (names it writes over whose gradients go through it, other names it gives gradients to)."""
+    own = set(outer_writes(inner))
+    live = {n for n in produced if n in own}
+    loop = op.type in LOOPS
+    carried: set[str] = set()
+    while True:
+        if loop:
+            carried = live & own
+        walk = _Walk(inner, inner, inner.ops, need)
+        walk.begin(sorted(live))
+        found = {
+            n for i in walk.used for n in walk.given[i]
+            if walk.read_keys[i].get(n, (n, 0))[1] == 0 and n not in inner.vars and n in need
+        }  # fmt: skip
+        if not loop:
+            carried = {n for n in live if n in rewrites}
+            return sorted(carried | (found & own & set(rewrites))), sorted(found - own)
+        grown = live | (found & own)
+        if grown == live:
+            return sorted(carried), sorted(found - own)
+        live = grown
 
 
 def _is_parameter(block: Block, name: str) -> bool:
-    v = block.find_var(name)
+    v = resolve(block, name)
     return v is not None and v.is_parameter
 
 
@@ -176,42 +455,6 @@ def _differentiated_inputs(op: Operator, need: set[str]) -> list[str]:
     assert definition.grad is not None
     slots = [definition.inputs[i].name for i in definition.grad.targets]
     return [n for slot in slots for n in op.inputs.get(slot, []) if n in need]
-
-
-def _on_the_way(forward: Sequence[Operator], need: set[str], targets: set[str]) -> list[Operator]:
-    """Operators between the wanted variables and the targets, in forward order."""
-    live = set(targets)
-    used = []
-    for op in reversed(forward):
-        produced = [n for n in op.output_names if n in live and n in need]
-        if not produced:
-            continue
-        definition = _definition(op)
-        if definition.gradient_of is not None and definition.grad is None:
-            raise NotSupportedError(
-                f"the gradient of operator {op.type} is asked for: a Program has no second derivatives; compute them in dynamic "
-                "mode with paddle.grad(create_graph=True), or write the first derivative out with ordinary operators"
-            )
-        if definition.grad is None:
-            continue
-        inputs = _differentiated_inputs(op, need)
-        if inputs:
-            used.append(op)
-            live.update(inputs)
-    return used[::-1]
-
-
-def _refuse_rewrites(used: Sequence[Operator], need: set[str]) -> None:
-    """A differentiated variable must be written once: names stand for values here."""
-    written: set[str] = set()
-    for op in used:
-        for name in op.output_names:
-            if name in need and name in written:
-                raise NotSupportedError(
-                    f"variable {name!r} is written by several operators of the Program ({op.type} the last); its gradient "
-                    "cannot be found from its name"
-                )
-            written.add(name)
 
 
 # --- what users call
@@ -259,6 +502,7 @@ def append_backward(
     maker = loss.op
     if maker is not None:
         maker.attrs["op_role"] = int(maker.attrs.get("op_role", 0)) | LOSS
+    single_assignment(program)
     first = len(block.ops)
     (seed,), found = append_gradients(block, [loss.name], wanted, no_grad=constants)
     if parameter_list is None:
@@ -300,6 +544,7 @@ def gradients(
         if v.block.program is not program:
             raise ValueError(f"gradients: {v.name!r} belongs to another Program than {outs[0].name!r}")
     constants = _constants(program, no_grad_set)
+    single_assignment(program)
     first = len(block.ops)
     names = list(dict.fromkeys(v.name for v in outs))
     wanted = [v.name for v in ins if v.name not in constants]
@@ -314,12 +559,13 @@ def gradients(
             else:
                 if tuple(gradient.static_shape) != tuple(target.static_shape):
                     raise ValueError(
-                        f"The shapes of grad and target are different: {gradient.describe()} for {target.name!r}, which is {target.describe()}"
+                        f"The shapes of grad and target are different: {gradient.describe()} for {target.name!r}, which is "
+                        f"{target.describe()}"
                     )
                 block._insert_op(first + position, "assign", {"X": gradient}, {"Out": seed}, {"op_role": BACKWARD})
             position += 1
     result = [block.find_var(found[v.name]) if v.name in found else None for v in ins]
-    return [] if result == [None] else result
+    return [] if len(result) == 1 and result[0] is None else result
 
 
 def _variables(value: Any, what: str, optional: bool = False) -> list[Any]:

@@ -12,7 +12,7 @@ from ..ops.registry import OPS
 from .program import GRAD_SUFFIX, Block, Operator, Program, Variable
 
 __all__ = [
-    "BRANCHES", "LOOPS", "has_blocks", "has_effect", "inner_block", "outer_reads", "outer_writes", "reads", "resolve", "single_assignment",
+    "ARRAY_WRITES", "BRANCHES", "EMPTY", "LOOPS", "has_blocks", "has_effect", "inner_block", "outer_reads", "outer_writes", "reads", "resolve", "single_assignment",
     "step_values", "writes",
 ]  # fmt: skip
 
@@ -20,7 +20,7 @@ EMPTY = "@EMPTY@"
 BRANCHES = ("conditional_block", "conditional_block_infer")
 LOOPS = ("while",)
 GRADIENTS = ("conditional_block_grad", "while_grad")
-ARRAY_WRITES = "write_to_array"
+ARRAY_WRITES = ("write_to_array", "add_to_array")
 
 
 def has_blocks(program: Program) -> bool:
@@ -87,7 +87,7 @@ def reads(op: Operator) -> list[str]:
     """All names that running the operator reads, its block included."""
     inner = inner_block(op)
     if inner is None:
-        if op.type == ARRAY_WRITES:
+        if op.type in ARRAY_WRITES:
             return [*op.input_names, *op.output_names]
         return op.input_names
     if op.type in GRADIENTS:
@@ -148,12 +148,16 @@ def _exempt(block: Block, name: str) -> bool:
 
 
 def _rename_versions(main: Block) -> None:
-    written: dict[str, list[int]] = {}
-    for i, op in enumerate(main.ops):
+    writers: dict[str, list[Operator]] = {}
+    for op in main.ops:
         for n in dict.fromkeys(writes(op)):
             if not _exempt(main, n):
-                written.setdefault(n, []).append(i)
-    for name, places in written.items():
+                writers.setdefault(n, []).append(op)
+    for name, ops in writers.items():
+        if len(ops) == 1 and inner_block(ops[0]) is None and name not in reads(ops[0]):
+            continue
+        position = {id(op): i for i, op in enumerate(main.ops)}
+        places = [position[id(op)] for op in ops]
         before = any(name in reads(op) for op in main.ops[: places[0] + 1])  # fed, or read by the loop that writes it
         versions = len(places) + before
         if versions < 2:

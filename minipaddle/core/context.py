@@ -12,6 +12,7 @@ class Context(threading.local):
 
     recorder: Any = None
     grad_enabled: bool = True
+    amp: Any = None  # what `amp.auto_cast` has in force
 
 
 context = Context()

@@ -5,6 +5,7 @@ the operator to its Program. Nothing above this module asks which of the two hap
 """
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ _new = Tensor.__new__
 _others = backend._others
 _ndarray = np.ndarray
 
+# Casts the inputs of an operator for mixed precision; set by `amp` while some thread is inside of `auto_cast`.
+amp_cast: Callable[[Op, Sequence[Any]], Sequence[Any]] | None = None
+
 
 def call(op: Op, *inputs: Any, **attrs: Any) -> Any:
     """Run or record one operator.
@@ -29,6 +33,8 @@ def call(op: Op, *inputs: Any, **attrs: Any) -> Any:
     (trailing absent slots may be left out). attrs: Paddle's attributes; what is not given keeps its default.
     Returns the visible outputs: one Tensor, or a tuple of Tensors (lists for list slots).
     """
+    if amp_cast is not None:
+        inputs = tuple(amp_cast(op, inputs))
     ctx = context
     if ctx.recorder is not None:
         return ctx.recorder.apply(op, inputs, attrs)

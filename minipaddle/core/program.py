@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import dtypes
 from ..dtypes import DType
-from ..errors import TracingError
+from ..errors import MisusedTensorError, TracingError
 from ..ops.registry import OPS, Spec
 from .callsite import user_location
 from .context import context
@@ -24,6 +24,12 @@ from .tensor import TensorBase
 __all__ = ["BACKWARD", "LOSS", "LR_SCHEDULE", "OPTIMIZE", "Block", "Operator", "Program", "Variable"]
 
 GRAD_SUFFIX = "@GRAD"
+
+
+class StaticVariableError(MisusedTensorError, RuntimeError):
+    """Something only a Tensor of dynamic mode has was asked of a static Variable. Paddle raises AssertionError."""
+
+
 
 # what Paddle puts on every operator; here only where it says something
 COMMON_ATTRS: dict[str, Any] = {"op_role": 0, "op_role_var": [], "op_namescope": "/", "op_device": "", "with_quant_attr": False}
@@ -135,6 +141,10 @@ class Variable(TensorBase):
             return -1
         return from_recorder.numel(self)
 
+    def element_size(self) -> int:
+        """Bytes per element."""
+        return self.dtype.itemsize
+
     @property
     def type(self) -> str:
         """Kind of variable, as in Paddle's files."""
@@ -167,6 +177,12 @@ class Variable(TensorBase):
     def _symbolic(self, what: str) -> Any:
         maker = self.op
         where = f", made by operator {maker.type}" + (f" at {maker.location}" if maker.location else "") if maker else ""
+        if _recorder_of(self) is None:  # static mode, or after it
+            raise StaticVariableError(
+                f"We only support '{what}' in dynamic graph mode: the static Variable {self.name!r} ({self.describe()}{where}) has no "
+                "data of its own. Fetch it, exe.run(feed=..., fetch_list=[variable]), or leave static mode with "
+                "paddle.disable_static()"
+            )
         raise TracingError(
             f"{what} asks for the data of the symbolic Variable {self.name!r} ({self.describe()}{where}), which has none "
             "while a Program is being recorded"
@@ -185,15 +201,15 @@ class Variable(TensorBase):
         )
 
     def numpy(self) -> Any:
-        """Not while recording: TracingError (a TypeError)."""
+        """Not while recording: TracingError (a TypeError), in static mode an AssertionError."""
         return self._symbolic("numpy()")
 
     def item(self, *args: int) -> Any:
-        """Not while recording: TracingError (a TypeError)."""
+        """Not while recording: TracingError (a TypeError), in static mode an AssertionError."""
         return self._symbolic("item()")
 
     def tolist(self) -> Any:
-        """Not while recording: TracingError (a TypeError)."""
+        """Not while recording: TracingError (a TypeError), in static mode an AssertionError."""
         return self._symbolic("tolist()")
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
@@ -233,8 +249,9 @@ class Variable(TensorBase):
         found.set(array)
 
     def backward(self, *args: Any, **kwargs: Any) -> None:
-        """Not while recording: RuntimeError that names append_backward."""
-        raise RuntimeError(
+        """Not while recording: an error (RuntimeError, in static mode an AssertionError too) that names append_backward."""
+        kind = RuntimeError if _recorder_of(self) is not None else StaticVariableError
+        raise kind(
             f"backward() of the symbolic Variable {self.name!r}: inside a traced function or a static Program there is "
             "nothing to run yet; call backward() on the result of the traced call, or use paddle.static.append_backward"
         )
@@ -400,6 +417,7 @@ class Block:
         self.vars: dict[str, Variable] = {}
         self.ops: list[Operator] = []
         self.extra: dict[str, Any] = {}  # fields of a file that mean nothing here but are written back
+        self._unshaped: set[str] = set()  # variables declared without a shape: the operator that makes them gives it
 
     @property
     def parent(self) -> Block | None:
@@ -434,10 +452,13 @@ class Block:
 
     _find_var_recursive = find_var
 
-    def create_var(self, name: str | None = None, shape: Sequence[int] = (), dtype: Any = None, **options: Any) -> Variable:
+    def create_var(
+        self, name: str | None = None, shape: Sequence[int] | None = None, dtype: Any = None, **options: Any
+    ) -> Variable:
         """Declare a variable; an existing one of the same name is returned as it is.
 
-        type: the kind of variable, by name or as a VarType. The other options are those of `Variable`.
+        shape, dtype: what is not given is found when an operator that makes the variable is appended. type: the kind of
+        variable, by name or as a VarType. The other options are those of `Variable`.
         """
         if name is None:
             name = self.program.fresh_name("_generated_var")
@@ -446,7 +467,9 @@ class Block:
         kind = options.pop("type", None)
         if kind is not None:
             options.setdefault("kind", kind if isinstance(kind, str) else kind.name)
-        v = self.vars[name] = Variable(self, name, shape, dtype, **options)
+        v = self.vars[name] = Variable(self, name, () if shape is None else shape, dtype, **options)
+        if (shape is None or dtype is None) and v.kind == "LOD_TENSOR":
+            self._unshaped.add(name)
         self.program.touch()
         return v
 
@@ -462,11 +485,8 @@ class Block:
         extra.pop("stop_gradient", None)
         made = Operator(self, type, _names(inputs), _names(outputs), dict(attrs or {}), **extra)
         self.ops.append(made)
-        for name in made.output_names:
-            v = self.find_var(name)
-            if v is not None and v._dtype is None and v.kind == "LOD_TENSOR":
-                _infer_outputs(made)
-                break
+        if self._unshaped and not self._unshaped.isdisjoint(made.output_names):
+            _infer_outputs(made)
         self.program.touch()
         return made
 
@@ -512,7 +532,7 @@ def _rename(slots: dict[str, list[str]], old: str, new: str) -> None:
 
 
 def _infer_outputs(op: Operator) -> None:
-    """Give the outputs of an operator that have no dtype yet the shape and dtype its definition finds."""
+    """Give the outputs of an operator that were declared without a shape what its definition finds."""
     definition = OPS.get(op.type)
     if definition is None:
         return
@@ -524,9 +544,10 @@ def _infer_outputs(op: Operator) -> None:
     for slot, spec in zip(definition.outputs, definition.infer(*specs, **attrs)):
         names = op.outputs.get(slot.name, [])
         for name, one in zip(names, spec if slot.many else [spec]):
-            v = op.block.find_var(name)
-            if v is not None and v._dtype is None and one is not None:
-                v._shape, v._dtype = tuple(one.shape), dtypes.from_numpy(one.dtype)
+            v = op.block.vars.get(name)
+            if v is not None and name in op.block._unshaped and one is not None:
+                v._shape, v._dtype = tuple(one.shape), v._dtype or dtypes.from_numpy(one.dtype)
+                op.block._unshaped.discard(name)
 
 
 def _names(slots: dict[str, Any] | None) -> dict[str, list[str]]:

@@ -15,6 +15,7 @@ from . import dispatch
 from .callsite import user_callstack
 from .context import context
 from .program import Block, Program, Variable
+from .report import coded
 from .tensor import Parameter, Tensor, isinstance_strict
 
 __all__ = ["Recorder", "StaticRecorder", "TraceRecorder", "recording", "spec_of"]
@@ -24,9 +25,11 @@ class Recorder:
     """Appends operators to the current block of a Program; eager Tensors are refused."""
 
     tracing = False
+    notes: Any = None
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        self.regions: list[Any] = []  # parts of the Program inside of branches and loops, innermost last
 
     @property
     def block(self) -> Block:
@@ -81,6 +84,7 @@ class Recorder:
         except Exception as error:
             raise self._explain(op, specs, attrs, error) from None
         differentiable = differentiable and op.grad is not None and context.grad_enabled
+        flags = self._flags(op, found, attrs)
         new_name = self.namer(op, found)
         named = self.order_of_names(op, out_specs, new_name)
         outputs: list[Any] = []
@@ -99,6 +103,8 @@ class Recorder:
                     v = block.create_var(name, s.shape, from_numpy(s.dtype))
                     v._stop_gradient = not (differentiable and floating)
                     v.cut = not context.grad_enabled
+                    if flags:
+                        v.__dict__.update(flags)
                     items.append(v)
             out_names[slot.name] = [v.name for v in items]
             outputs.append(items if slot.many else items[0])
@@ -107,6 +113,32 @@ class Recorder:
         full = {**op.defaults, **attrs, **self.common_attrs()}
         block.append_op(op.type, names, out_names, full, callstack=user_callstack())
         return outputs
+
+    def _flags(self, op: Op, inputs: Sequence[Any], attrs: dict[str, Any]) -> dict[str, bool] | None:
+        """What outputs inherit: `weak` (they stand for Python numbers), `ragged` (the number of dimensions is not known)."""
+        weak, ragged, count = True, False, 0
+        for items in inputs:
+            for v in items or ():
+                count += 1
+                if v.__dict__:
+                    weak = weak and "weak" in v.__dict__
+                    ragged = ragged or "ragged" in v.__dict__
+                else:
+                    weak = False
+        reduces_all = op.type.startswith("reduce_") and (attrs.get("reduce_all") or not attrs.get("dim", [0]))
+        if ragged and op.type not in RANK_FREE and not reduces_all:
+            names = ", ".join(v.name for items in inputs for v in items or () if "ragged" in v.__dict__)
+            raise TracingError(
+                coded("D2S105", f"{op.type}: the number of dimensions of {names} depends on a Tensor: a branch or loop gives it "
+                      "different ranks",
+                      "give both branches, or all trips, the same number of dimensions")
+            )  # fmt: skip
+        if not (weak and count):
+            return {"ragged": True} if ragged and not op.type.startswith("reduce_") else None
+        return {"weak": True}
+
+    def forget(self, gone: Callable[[Variable], bool]) -> None:
+        """Variables that are not to be used any more."""
 
     def namer(self, op: Op, inputs: Sequence[Any]) -> Callable[[], str]:
         """A function that makes names for the outputs of one operator."""
@@ -141,6 +173,8 @@ class Recorder:
         if target.persistable:
             self.block.append_op("assign", {"X": result}, {"Out": target}, {}, callstack=user_callstack())
             return target
+        for region in self.regions:
+            region.note(target)
         block = target.block
         old = Variable(
             block, target.name, target._shape, target._dtype, kind=target.kind, lod_level=target.lod_level,
@@ -152,6 +186,10 @@ class Recorder:
         target._stop_gradient, target.kind, target.lod_level = result._stop_gradient, result.kind, result.lod_level
         target.is_data = target.need_check_feed = False
         result.block.vars[result.name] = target
+        for flag in ("weak", "ragged"):
+            target.__dict__.pop(flag, None)
+            if flag in result.__dict__:
+                target.__dict__[flag] = True
         return target
 
     def open_shape(self, variable: Variable) -> Any:
@@ -167,12 +205,21 @@ class Recorder:
         return False
 
 
+# operators that mean the same whatever the number of dimensions is
+RANK_FREE = frozenset([
+    "assign", "cast", "scale", "print", "sqrt", "square", "exp", "log", "abs", "tanh", "sigmoid", "relu", "sin",
+    "cos", "elementwise_add", "elementwise_sub", "elementwise_mul", "elementwise_div", "elementwise_max",
+    "elementwise_min", "elementwise_pow", "mean", "size", "shape", "less_than", "less_equal", "greater_than",
+    "greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not", "fill_any_like",
+    "select_input",
+])  # fmt: skip
+
 # What Paddle calls the helper that names the outputs of these operators, and the order in which it makes them.
 _HELPERS = {
     "arg_max": "argmax", "arg_min": "argmin", "assign_value": "assign", "cumsum": "cumsum", "cross_entropy2": "cross_entropy2",
     "expand_as_v2": "expand_as", "expand_v2": "expand", "flatten_contiguous_range": "flatten", "lookup_table_v2": "embedding",
     "one_hot_v2": "one_hot_v2", "reduce_all": "all", "reduce_any": "any", "reduce_max": "max", "reduce_mean": "mean",
-    "reduce_min": "min", "reduce_prod": "prod", "reduce_sum": "sum", "squeeze2": "squeeze2", "top_k_v2": "top_k_v2",
+    "reduce_min": "min", "reduce_prod": "prod", "reduce_sum": "sum", "squeeze2": "squeeze2", "sum": "add_n", "top_k_v2": "top_k_v2",
     "transpose2": "transpose", "unsqueeze2": "unsqueeze2", "where_index": "where_index",
 }  # fmt: skip
 _ORDER = {
@@ -249,7 +296,8 @@ class StaticRecorder(Recorder):
         if op.type.startswith("elementwise_"):
             last = block.ops[-1] if block.ops else None
             x = inputs[0][0].name
-            if last is None or x not in last.output_names or not last.type.startswith(("matmul", "conv", "depthwise")):
+            biased = last is not None and x in last.output_names and last.type.startswith(("matmul", "conv", "depthwise"))
+            if not biased or ".tmp_" not in x:
                 return lambda: unused(op.type)
             key = x.rpartition(".tmp_")[0] + ".tmp"  # a bias: it belongs to the operator before
             return lambda: unused(key)
@@ -300,7 +348,14 @@ class StaticRecorder(Recorder):
         return v
 
     def create_persistable(
-        self, name: str, shape: Sequence[int], dtype: DType, make: Callable[[], Any], *, is_parameter: bool = False, stop_gradient: bool = True
+        self,
+        name: str,
+        shape: Sequence[int],
+        dtype: DType,
+        make: Callable[[], Any],
+        *,
+        is_parameter: bool = False,
+        stop_gradient: bool = True,
     ) -> Variable:
         """A persistable variable of the main Program that the startup Program fills with what `make()` returns."""
         main = self.program.global_block()
@@ -370,6 +425,7 @@ class TraceRecorder(Recorder):
         self._by_id: dict[int, Variable] = {}
         self._dimensions: dict[tuple[str, int], Variable] = {}
         self._on_capture = on_capture
+        self.notes = None  # what the trace remembers about Python values
 
     def capture(self, t: Tensor) -> Variable:
         found = self._by_id.get(id(t))
@@ -399,12 +455,23 @@ class TraceRecorder(Recorder):
     def dimension(self, variable: Variable, axis: int) -> Variable:
         """A 0-d int32 Variable holding one dimension."""
         key = (variable.name, axis)
-        if key not in self._dimensions:
+        found = self._dimensions.get(key)
+        if found is None or not self._visible(found.block):
             shape = dispatch.call(OPS["shape"], variable)
-            self._dimensions[key] = dispatch.call(
+            found = self._dimensions[key] = dispatch.call(
                 OPS["slice"], shape, axes=[0], starts=[axis], ends=[axis + 1], decrease_axis=[0], infer_flags=[1]
             )
-        return self._dimensions[key]
+            found.weak = True  # in Python it is an int
+        return found
+
+    def _visible(self, block: Block) -> bool:
+        at: Block | None = self.block
+        while at is not None and at is not block:
+            at = at.parent
+        return at is not None
+
+    def forget(self, gone: Callable[[Variable], bool]) -> None:
+        self._dimensions = {key: v for key, v in self._dimensions.items() if not gone(v)}
 
     def is_dimension(self, value: Variable, variable: Variable, axis: int) -> bool:
         return self._dimensions.get((variable.name, axis)) is value

@@ -1,4 +1,5 @@
 """Scopes: where the values of persistable variables live between runs of a Program."""
+
 from __future__ import annotations
 
 import contextlib

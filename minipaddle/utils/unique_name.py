@@ -28,10 +28,13 @@ def generate(key: str) -> str:
     return _current(key)
 
 
-def switch(new: UniqueNameGenerator | None = None) -> UniqueNameGenerator:
-    """Make `new` (a fresh generator unless given) the current one; returns the old one."""
+def switch(new_generator: UniqueNameGenerator | None = None, new_para_name_checker: object = None) -> UniqueNameGenerator:
+    """Make another generator (a fresh one unless given) the current one; returns the old one.
+
+    new_para_name_checker: taken for Paddle's sake; names are told apart by their generator alone.
+    """
     global _current
-    old, _current = _current, UniqueNameGenerator() if new is None else new
+    old, _current = _current, UniqueNameGenerator() if new_generator is None else new_generator
     return old
 
 

@@ -168,7 +168,7 @@ class Evil:
         (pickle.Unpickler, "Unpickler"),
         ({"a": [Evil(os.system, "touch harm")]}, "system"),
     ],
-    ids=str,
+    ids=lambda v: v if isinstance(v, str) else type(v).__name__,
 )
 def test_refused(value, name, protocol, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -1,0 +1,44 @@
+"""Operators, one definition each. Importing this package fills the registry."""
+from __future__ import annotations
+
+from . import (
+    activation,
+    control_flow,
+    conv,
+    creation,
+    crf,
+    detection,
+    elementwise,
+    embedding,
+    fused,
+    indexing,
+    legacy,
+    legacy_layers,
+    legacy_loss,
+    linalg,
+    loss,
+    manipulation,
+    matmul,
+    metric,
+    norm,
+    optimizer,
+    pool,
+    py_func,
+    random,
+    reduction,
+    rnn,
+    search,
+    sequence,
+    sequence_rnn,
+    vision,
+    viterbi,
+)
+
+# isort: split
+from . import lod_sharing  # last: it completes what the others define
+
+__all__ = [
+    "activation", "control_flow", "conv", "creation", "crf", "detection", "elementwise", "embedding", "fused", "indexing", "legacy",
+    "legacy_layers", "legacy_loss", "linalg", "lod_sharing", "loss", "manipulation", "matmul", "metric", "norm", "optimizer", "pool",
+    "py_func", "random", "reduction", "rnn", "search", "sequence", "sequence_rnn", "vision", "viterbi",
+]  # fmt: skip

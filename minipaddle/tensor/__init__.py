@@ -1,0 +1,17 @@
+"""``paddle.*`` functions on tensors, and the methods of Tensor."""
+from __future__ import annotations
+
+from . import dlpack, operators
+from .attribute import *
+from .creation import *
+from .einsum import *
+from .gradient import *
+from .indexing import *
+from .linalg import *
+from .logic import *
+from .manipulation import *
+from .math import *
+from .random import *
+from .search import *
+from .stat import *
+from .to_string import *
