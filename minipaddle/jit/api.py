@@ -1,0 +1,448 @@
+"""to_static: a function or method that is traced into a Program at its first call and runs it from then on."""
+from __future__ import annotations
+
+import functools
+import inspect
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..core.context import context
+from ..core.program import Program
+from ..core.tensor import Tensor, isinstance_strict, make_tensor
+from ..nn.layer.layers import Layer
+from ..utils import tree
+from .input_spec import InputSpec
+from .partial_program import PartialProgram
+from .trace import ConcreteProgram, FunctionSpec, spec_from_value, trace
+
+__all__ = ["ProgramCache", "StaticFunction", "enable_to_static", "ignore_module", "not_to_static", "to_static"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Switch:
+    """Whether traced functions run as Programs (`enable_to_static`)."""
+
+    enabled = True
+
+
+class ProgramCache:
+    """The traced forms of one function, by what they were traced for."""
+
+    def __init__(self) -> None:
+        self._entries: dict[Any, tuple[ConcreteProgram, PartialProgram]] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Any:
+        return iter(self._entries.items())
+
+    def get(self, key: Any) -> tuple[ConcreteProgram, PartialProgram] | None:
+        """The traced form for a key, None if there is none yet."""
+        return self._entries.get(key)
+
+    def put(self, key: Any, concrete: ConcreteProgram) -> tuple[ConcreteProgram, PartialProgram]:
+        """Keep a traced form."""
+        partial = PartialProgram(
+            concrete.main_program, [v.name for v in concrete.input_variables], concrete.captured, [v.name for v in concrete.output_variables]
+        )
+        entry = self._entries[key] = (concrete, partial)
+        return entry
+
+    def last(self) -> tuple[Any, tuple[ConcreteProgram, PartialProgram]]:
+        """The newest (key, (concrete program, partial program)). AssertionError if there is none."""
+        assert self._entries, "No valid cached program in ProgramCache"
+        return next(reversed(self._entries.items()))
+
+    def concrete_programs(self) -> list[ConcreteProgram]:
+        """All traced forms, oldest first."""
+        return [entry[0] for entry in self._entries.values()]
+
+    def clear(self) -> None:
+        """Forget all traced forms."""
+        self._entries.clear()
+
+
+def _identity(value: Any) -> Any:
+    """A hashable stand-in for a plain Python argument."""
+    if isinstance(value, float) and value != value:
+        return "nan"
+    try:
+        hash(value)
+    except TypeError:
+        return ("id", id(value))
+    return (type(value), value)
+
+
+class StaticFunction:
+    """The callable that `to_static` makes. It keeps the name and documentation of the function.
+
+    A new Program is traced for each combination of shape, dtype and stop_gradient of the Tensor arguments (open dimensions
+    of a declared `input_spec` do not count), value of the other arguments, and train/eval state of the Layer.
+    """
+
+    def __init__(self, function: Callable[..., Any], input_spec: Any = None, instance: Any = None, owner: StaticFunction | None = None) -> None:
+        functools.update_wrapper(self, function)
+        if inspect.ismethod(function):
+            instance = function.__self__ if instance is None else instance
+            function = function.__func__
+        self._function = function
+        self._instance = instance
+        self._declared = input_spec
+        self._owner = owner
+        bound = function if instance is None else function.__get__(instance, type(instance))
+        self._bound: Callable[..., Any] = bound
+        # an unbound method of a class body still shows `self`; its checks wait until it is bound
+        self._spec: FunctionSpec | None = None
+        if input_spec is not None and not isinstance(input_spec, (list, tuple)):
+            raise TypeError(
+                f"to_static({getattr(function, '__name__', function)!s}): input_spec must be a list or tuple with one entry per "
+                f"argument, got {type(input_spec).__name__}"
+            )
+        self._cache = ProgramCache()
+        self._patched_layer: Layer | None = None  # set by to_static(layer), for rollback
+        self._layers: list[Layer] | None = None
+        self._fast: dict[Any, tuple[ConcreteProgram, PartialProgram]] = {}
+
+    # --- as an attribute of a class
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._attribute = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> StaticFunction:
+        if instance is None:
+            return self
+        name = getattr(self, "_attribute", self.__name__)  # type: ignore[attr-defined]
+        found = instance.__dict__.get(name)
+        if isinstance(found, StaticFunction):
+            return found
+        bound = StaticFunction(self._function, self._declared, instance, owner=self)
+        instance.__dict__[name] = bound  # found before this descriptor from now on
+        return bound
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> StaticFunction:
+        instance = self._instance
+        new_instance = memo.get(id(instance), instance)
+        new = StaticFunction(self._function, self._declared, new_instance, self._owner)
+        if self._patched_layer is not None:
+            new._patched_layer = memo.get(id(self._patched_layer), self._patched_layer)
+        memo[id(self)] = new
+        return new
+
+    def __copy__(self) -> StaticFunction:
+        return StaticFunction(self._function, self._declared, self._instance, self._owner)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self._function.__qualname__, self._function.__module__, self._instance, self._declared)
+
+    # --- facts
+
+    @property
+    def function_spec(self) -> FunctionSpec:
+        """Signature and declared input specs."""
+        if self._spec is None:
+            self._spec = FunctionSpec(self._bound, self._declared)
+        return self._spec
+
+    @property
+    def dygraph_function(self) -> Callable[..., Any]:
+        """The original function."""
+        return self._bound
+
+    @property
+    def program_cache(self) -> ProgramCache:
+        """The traced forms so far."""
+        return self._cache
+
+    @property
+    def code(self) -> str:
+        """Source of the function that is traced."""
+        try:
+            return textwrap.dedent(inspect.getsource(self._function))
+        except (OSError, TypeError):
+            return f"# the source of {self._function.__name__} is not at hand\n"
+
+    @property
+    def concrete_program(self) -> ConcreteProgram:
+        """The newest traced form; traced from the declared input specs if there is none yet.
+
+        ValueError without input specs and before the first call.
+        """
+        return self.concrete_program_specify_input_spec(None)
+
+    def concrete_program_specify_input_spec(self, input_spec: Any = None, with_hook: bool = False) -> ConcreteProgram:
+        """The traced form for `input_spec`, or the newest one when None is given."""
+        self._refuse_when_disabled()
+        if input_spec is None and len(self._cache):
+            return self._cache.last()[1][0]
+        chosen = self._declared if input_spec is None else input_spec
+        if chosen is None:
+            if not self.function_spec.parameters:
+                chosen = []
+            else:
+                raise ValueError(
+                    f"No valid transformed program for function: {self.function_spec.name}, input_spec: {self._declared}. "
+                    "Call the function once, or give an input_spec"
+                )
+        args, kwargs = self.function_spec.from_specs(chosen)
+        for name, value in (*self.function_spec.names_of(args, {}), *kwargs.items()):
+            if isinstance_strict(value, Tensor) and len(chosen):
+                # an example Tensor gives its own name to the input
+                value.name  # noqa: B018  (the name is generated on first use)
+        args, kwargs = tree.map_structure(_named_example, [args, kwargs])
+        key = self._key_of(args, kwargs, spec_names=True)
+        entry = self._cache.get(key)
+        if entry is None:
+            entry = self._cache.put(key, self._trace(args, kwargs))
+        return entry[0]
+
+    def get_concrete_program(self, *args: Any, **kwargs: Any) -> tuple[ConcreteProgram, PartialProgram]:
+        """The traced form that a call with these arguments runs."""
+        kwargs.pop("with_hook", None), kwargs.pop("is_train", None)
+        positional, keywords = self.function_spec.bind(args, kwargs)
+        return self._entry(*self._fit(positional, keywords))
+
+    @property
+    def main_program(self) -> Program:
+        """The Program of the newest traced form."""
+        return self.concrete_program.main_program
+
+    @property
+    def inputs(self) -> list[Any]:
+        """Input Variables of the newest traced form (and the constants among its arguments)."""
+        return self.concrete_program.inputs
+
+    @property
+    def outputs(self) -> list[Any]:
+        """Result Variables of the newest traced form."""
+        return self.concrete_program.outputs
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """Parameters the newest traced form uses."""
+        return self.concrete_program.parameters
+
+    def rollback(self) -> Callable[..., Any]:
+        """The original function; a Layer made static by `to_static(layer)` gets its own forward back."""
+        if self._patched_layer is not None:
+            self._patched_layer.__dict__.pop("forward", None)
+            return self._patched_layer.forward
+        return self._bound
+
+    # --- calling
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if context.recorder is not None or not _Switch.enabled:
+            return self._bound(*args, **kwargs)
+        if not kwargs:
+            key = self._fast_key(args)
+            if key is not None:
+                entry = self._fast.get(key)
+                if entry is not None:
+                    return entry[0].restore(entry[1].run(args))
+        positional, keywords = self.function_spec.bind(args, kwargs)
+        positional, keywords = self._fit(positional, keywords)
+        entry = self._entry(positional, keywords)
+        tensors = [_as_tensor(leaf) for leaf in tree.leaves([positional, _by_order(keywords)]) if spec_from_value(leaf) is not None]
+        if not kwargs and len(args) == len(positional):
+            key = self._fast_key(args)  # again: tracing may have met layers for the first time
+            if key is not None and len(tensors) == len(args):
+                self._fast[key] = entry
+        return entry[0].restore(entry[1].run(tensors))
+
+    def _fast_key(self, args: Sequence[Any]) -> Any:
+        """A key for calls with Tensors alone; None for other calls."""
+        parts: list[Any] = []
+        for t in args:
+            if not isinstance_strict(t, Tensor):
+                return None
+            data = t._data
+            parts += (data.shape, data.dtype, t._stop_gradient)
+        if self._instance is not None:
+            parts += self._modes()
+        return tuple(parts)
+
+    def _modes(self) -> list[bool]:
+        """train/eval flags of the Layer and all Layers in it."""
+        if not isinstance(self._instance, Layer):
+            return []
+        if self._layers is None or not len(self._fast):
+            self._layers = self._instance.sublayers(include_self=True)
+        return [layer.training for layer in self._layers]
+
+    def _key_of(self, args: Sequence[Any], kwargs: dict[str, Any], spec_names: bool = False) -> Any:
+        parts: list[Any] = []
+        for leaf in tree.leaves([list(args), kwargs]):
+            found = spec_from_value(leaf)
+            if found is None:
+                parts.append(_identity(leaf))
+            else:
+                parts.append((found.shape, found.dtype, found.stop_gradient, found.name if spec_names else None))
+        self._layers = None
+        return (tuple(parts), tree.structure([list(args), kwargs]), tuple(self._modes()))
+
+    def _fit(self, args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Check the arguments against the declared input specs; ValueError names argument, expected and got."""
+        declared = self.function_spec.input_spec
+        if declared is not None:
+            named = self.function_spec.names_of(args, kwargs)
+            for (name, value), expected in zip(named, declared, strict=False):
+                self._check(name, value, expected)
+        return args, kwargs
+
+    def _check(self, name: str, value: Any, expected: Any) -> None:
+        if isinstance(expected, (list, tuple)) and isinstance(value, (list, tuple)) and len(expected) == len(value):
+            for i, (v, e) in enumerate(zip(value, expected, strict=True)):
+                self._check(f"{name}[{i}]", v, e)
+            return
+        if isinstance(expected, dict) and isinstance(value, dict) and expected.keys() == value.keys():
+            for k in expected:
+                self._check(f"{name}[{k!r}]", value[k], expected[k])
+            return
+        want, got = spec_from_value(expected), spec_from_value(value)
+        if want is None or got is None:
+            return
+        fits = len(want.shape) == len(got.shape) and all(a in (-1, b) or b == -1 for a, b in zip(want.shape, got.shape, strict=True))
+        if not fits or want.dtype is not got.dtype:
+            raise ValueError(
+                f"{self.function_spec.name}: argument {name!r} does not fit the declared input_spec: expected "
+                f"{want.dtype.name}{list(want.shape)}, got {got.dtype.name}{list(got.shape)}"
+            )
+
+    def _entry(self, args: list[Any], kwargs: dict[str, Any]) -> tuple[ConcreteProgram, PartialProgram]:
+        declared = self.function_spec.input_spec
+        traced_args, traced_kwargs = list(args), dict(kwargs)
+        if declared is not None:
+            names = [name for name, _ in self.function_spec.names_of(args, {})]
+            for i, expected in enumerate(declared[: len(args)]):
+                traced_args[i] = _open_up(args[i], expected)
+            for name, expected in zip(list(kwargs), declared[len(names) :], strict=False):
+                traced_kwargs[name] = _open_up(kwargs[name], expected)
+        key = self._key_of(traced_args, traced_kwargs, spec_names=declared is not None)
+        entry = self._cache.get(key)
+        if entry is None:
+            entry = self._cache.put(key, self._trace(traced_args, traced_kwargs))
+        return entry
+
+    def _trace(self, args: Sequence[Any], kwargs: dict[str, Any]) -> ConcreteProgram:
+        return trace(self._bound, self.function_spec, args, kwargs)
+
+    def _refuse_when_disabled(self) -> None:
+        if not _Switch.enabled:
+            raise RuntimeError(
+                f"{self._function.__name__}: to_static is switched off by paddle.jit.enable_to_static(False); switch it on before asking for a Program"
+            )
+
+    def __repr__(self) -> str:
+        return f"<StaticFunction {self._function.__qualname__}: {len(self._cache)} program(s)>"
+
+
+def _rebuild(qualname: str, module: str, instance: Any, input_spec: Any) -> StaticFunction:
+    import importlib
+
+    found: Any = importlib.import_module(module)
+    for part in qualname.split("."):
+        found = inspect.getattr_static(found, part) if not inspect.ismodule(found) else getattr(found, part)
+    function = found._function if isinstance(found, StaticFunction) else found
+    return StaticFunction(function, input_spec, instance)
+
+
+def _named_example(value: Any) -> Any:
+    """An example Tensor as the InputSpec with its name; other values unchanged."""
+    if isinstance_strict(value, Tensor):
+        spec = InputSpec.from_tensor(value)
+        spec.stop_gradient = value._stop_gradient
+        return spec
+    return value
+
+
+def _open_up(value: Any, expected: Any) -> Any:
+    """The InputSpec under which `value` is traced: the declared shape and name, the value's stop_gradient."""
+    if isinstance(expected, (list, tuple)) and isinstance(value, (list, tuple)) and len(expected) == len(value):
+        return type(value)(_open_up(v, e) for v, e in zip(value, expected, strict=True))
+    if isinstance(expected, dict) and isinstance(value, dict) and expected.keys() == value.keys():
+        return {k: _open_up(value[k], expected[k]) for k in value}
+    want, got = spec_from_value(expected), spec_from_value(value)
+    if want is None or got is None:
+        return value
+    return InputSpec(want.shape, want.dtype, want.name, got.stop_gradient)
+
+
+def _as_tensor(value: Any) -> Tensor:
+    return make_tensor(value.copy()) if isinstance(value, np.ndarray) else value
+
+
+def _by_order(kwargs: dict[str, Any]) -> list[Any]:
+    return list(kwargs.values())
+
+
+def to_static(
+    function: Any = None,
+    input_spec: Any = None,
+    build_strategy: Any = None,
+    backend: Any = None,
+    **kwargs: Any,
+) -> Any:
+    """Make a function or a Layer run as a Program: ``@to_static``, ``@to_static(input_spec=[...])``, ``to_static(layer)``.
+
+    input_spec: list of InputSpec (or nested structures of them), one per argument; open dimensions (None, -1) make one
+    Program serve all sizes. `full_graph`, `build_strategy` and `backend` are taken for Paddle's sake: there is one way to run.
+    A Layer is returned as it is, with its `forward` replaced. TypeError for anything that is not callable.
+    """
+    property = kwargs.pop("property", False)
+    kwargs.pop("full_graph", None)
+    if kwargs:
+        raise TypeError(f"to_static got unexpected keyword arguments: {', '.join(kwargs)}")
+    if property:
+        raise NotImplementedError("to_static(property=True) is not supported; save such values beside the model")
+    if backend not in (None, "CINN"):
+        raise ValueError(f"to_static: backend must be None or 'CINN', got {backend!r}")
+    if input_spec is not None and not isinstance(input_spec, (list, tuple)):
+        raise TypeError(f"to_static: input_spec must be a list or tuple with one entry per argument, got {type(input_spec).__name__}")
+
+    def decorate(target: Any) -> Any:
+        if isinstance(target, Layer):
+            if isinstance(target.forward, StaticFunction):
+                old = target.forward
+                static = StaticFunction(old.dygraph_function, input_spec if input_spec is not None else old._declared)
+            else:
+                static = StaticFunction(target.forward, input_spec)
+            static._patched_layer = target
+            target.__dict__["forward"] = static
+            return target
+        if isinstance(target, StaticFunction):
+            return StaticFunction(target.dygraph_function, input_spec if input_spec is not None else target._declared)
+        if isinstance(target, (staticmethod, classmethod)):
+            raise TypeError(f"to_static must stand under @{type(target).__name__}, not above it")
+        if not callable(target):
+            raise TypeError(f"to_static takes a function, a method or a Layer, got {type(target).__name__}")
+        return StaticFunction(target, input_spec)
+
+    return decorate if function is None else decorate(function)
+
+
+def not_to_static(func: Any = None) -> Any:
+    """Mark a function that stays ordinary Python when it is called from a traced one. Returns the function itself."""
+    if func is None:
+        return not_to_static
+    func._not_to_static = True
+    return func
+
+
+def enable_to_static(enable_to_static_bool: bool) -> None:
+    """Switch traced functions off (they run dynamically, line by line) or on again."""
+    if not isinstance(enable_to_static_bool, bool):
+        raise TypeError(f"enable_to_static takes a bool, got {type(enable_to_static_bool).__name__}")
+    _Switch.enabled = enable_to_static_bool
+
+
+def ignore_module(modules: list[Any]) -> None:
+    """Modules whose functions stay ordinary Python in traced code. Tracing runs all callees as they are, so nothing changes."""
+    if not isinstance(modules, (list, tuple)):
+        raise TypeError(f"ignore_module takes a list of modules, got {type(modules).__name__}")
+
+

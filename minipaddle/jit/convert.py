@@ -1,0 +1,1043 @@
+"""What rewritten functions call (as ``_jst``): on Python values exactly what Python does, on Tensors operators with blocks.
+
+Each helper first asks whether a Tensor of the trace decides; if not, it runs the branch or loop as Python would.
+"""
+from __future__ import annotations
+
+import functools
+import operator
+import os
+import sys
+import sysconfig
+import types
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from .. import dtypes
+from ..core.callsite import user_location
+from ..core.context import context
+from ..core.control_flow import (
+    UNDEFINED_VALUE,
+    Peel,
+    TensorArray,
+    call as record,
+    is_number,
+    is_undefined,
+    number,
+    record_branches,
+    record_loop,
+)
+from ..core.program import Variable
+from ..core.report import coded
+from ..core.tensor import Tensor, TensorBase, isinstance_strict
+from ..errors import TracingError
+from ..nn.layer.layers import Layer
+from ..ops.registry import OPS
+from ..tensor import manipulation
+from .ast_transform import HELPERS, MUTATORS, Rewritten, rewrite
+
+__all__ = [
+    "Assert", "For", "If", "IfExp", "While", "and_", "call", "compare", "container", "convert_function", "is_rewritten", "not_", "or_", "read",
+]  # fmt: skip
+
+
+# --- which functions are rewritten
+
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_STANDARD = tuple({os.path.abspath(p) + os.sep for k in ("stdlib", "platstdlib") if (p := sysconfig.get_path(k))})
+_SITE = tuple({os.path.abspath(p) + os.sep for k in ("purelib", "platlib") if (p := sysconfig.get_path(k))})
+_LEFT_ALONE = {"numpy", "scipy", "cupy", "google", "pytest", "_pytest", "pluggy", "matplotlib", "PIL", "minipaddle"}
+ignored_modules: set[str] = set()
+
+_made: dict[Any, Rewritten | None] = {}
+_codes: set[types.CodeType] = set()  # code objects that are rewritten already
+
+
+def _register(code: types.CodeType) -> None:
+    _codes.add(code)
+    for c in code.co_consts:
+        if isinstance(c, types.CodeType):
+            _register(c)
+
+
+def is_rewritten(code: types.CodeType) -> bool:
+    """Whether the code object comes from `rewrite`."""
+    return code in _codes
+
+
+def _is_library(function: types.FunctionType) -> bool:
+    module = (getattr(function, "__module__", None) or "").split(".")[0]
+    if module in _LEFT_ALONE or any((getattr(function, "__module__", None) or "").startswith(m) for m in ignored_modules):
+        return True
+    file = function.__code__.co_filename
+    if file.startswith(_PACKAGE):
+        return True
+    return file.startswith(_STANDARD) and not file.startswith(_SITE)
+
+
+def rewritten_form(function: types.FunctionType) -> Rewritten | None:
+    """The rewritten form of a function, made once for its code object."""
+    code = function.__code__
+    if code not in _made:
+        found = _made[code] = rewrite(function)
+        if found is not None:
+            _register(found.code)
+            log_code(found)
+    return _made[code]
+
+
+def convert_function(function: Any, main: bool = False) -> Any:
+    """The function or method with its control flow rewritten; itself where that is not possible or not wanted.
+
+    main: the traced function itself, which is rewritten even when it belongs to a library.
+    """
+    if isinstance(function, types.MethodType):
+        inner = function.__func__
+        done = convert_function(inner, main)
+        return function if done is inner else types.MethodType(done, function.__self__)
+    if isinstance(function, functools.partial):
+        done = convert_function(function.func)
+        return function if done is function.func else functools.partial(done, *function.args, **function.keywords)
+    if not isinstance(function, types.FunctionType):
+        return function
+    if function.__code__ in _codes or getattr(function, "_not_to_static", False) or (not main and _is_library(function)):
+        return function
+    form = rewritten_form(function)
+    if form is None:
+        return function
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+    cells[HELPERS] = types.CellType(sys.modules[__name__])
+    try:
+        closure = tuple(cells[n] for n in form.code.co_freevars)
+    except KeyError:
+        return function
+    made = types.FunctionType(form.code, function.__globals__, function.__name__, function.__defaults__, closure)
+    made.__kwdefaults__ = function.__kwdefaults__
+    made.__dict__.update(function.__dict__)
+    made.__qualname__, made.__module__, made.__doc__ = function.__qualname__, function.__module__, function.__doc__
+    return made
+
+
+# --- showing the code
+
+
+class _Log:
+    code_level = -1
+    code_to_stdout = False
+    verbosity = 0
+    verbosity_to_stdout = False
+
+
+def log_code(form: Rewritten) -> None:
+    """Show a rewritten function, when the user asked for it (`set_code_level`)."""
+    level = _Log.code_level if _Log.code_level >= 0 else _level("TRANSLATOR_CODE_LEVEL")
+    if level > 0:
+        (sys.stdout if _Log.code_to_stdout else sys.stderr).write(f"After the rewriting, the code of {form.name}:\n{form.text}\n")
+
+
+def log(level: int, text: str) -> None:
+    """A log line, when the user asked for that much (`set_verbosity`)."""
+    if max(_Log.verbosity, _level("TRANSLATOR_VERBOSITY")) >= level:
+        (sys.stdout if _Log.verbosity_to_stdout else sys.stderr).write(text + "\n")
+
+
+def _level(name: str) -> int:
+    try:
+        return int(os.environ.get(name, "0"))
+    except ValueError:
+        return 0
+
+
+# --- state read from outside
+
+
+def read(path: str, getter: Callable[[], Any]) -> Any:
+    """A global variable, a variable of an enclosing function, or an attribute: noted where it is a plain value."""
+    value = getter()
+    recorder = context.recorder
+    if recorder is not None and recorder.tracing and recorder.notes is not None:
+        recorder.notes.saw(path, getter, value)
+    return value
+
+
+# --- truth
+
+
+def symbolic(value: Any) -> bool:
+    """Whether the value is known only when the Program runs."""
+    if isinstance_strict(value, Variable):
+        return True
+    recorder = context.recorder
+    return recorder is not None and recorder.tracing and isinstance_strict(value, Tensor)
+
+
+def _variable(value: Any) -> Variable:
+    return context.recorder.variable(value, OPS["assign"], "X")
+
+
+def _truth(value: Any) -> Variable:
+    v = number(bool(value)) if not isinstance_strict(value, TensorBase) else _variable(value)
+    return v if v.dtype is dtypes.bool_ else record("cast", v, in_dtype=v.dtype.proto, out_dtype=dtypes.bool_.proto)
+
+
+def and_(value: Any, *later: Callable[[], Any]) -> Any:
+    """``a and b and ...``."""
+    for thunk in later:
+        if not symbolic(value):
+            if not value:
+                return value
+            value = thunk()
+        else:
+            value = _both("logical_and", value, thunk)
+    return value
+
+
+def or_(value: Any, *later: Callable[[], Any]) -> Any:
+    """``a or b or ...``."""
+    for thunk in later:
+        if not symbolic(value):
+            if value:
+                return value
+            value = thunk()
+        else:
+            value = _both("logical_or", value, thunk)
+    return value
+
+
+def _both(op: str, left: Any, thunk: Callable[[], Any]) -> Any:
+    v = _variable(left)
+    if v.dtype is not dtypes.bool_:  # the value of one of them, as in Python
+        if op == "logical_or":
+            return record_branches(context.recorder, v, lambda: v, thunk)
+        return record_branches(context.recorder, v, thunk, lambda: v)
+    right = thunk()
+    if right is True and op == "logical_and" or right is False and op == "logical_or":
+        return v
+    if not isinstance_strict(right, TensorBase) and not is_number(right):
+        raise TracingError(
+            coded("D2S105", f"`{op[8:]}` of a Tensor and {type(right).__name__} {str(right)[:40]!r}: the result would be one or the other",
+                  "compare first, so that both sides are True or False")
+        )  # fmt: skip
+    return record(op, v, _truth(right))
+
+
+def not_(value: Any) -> Any:
+    """``not a``."""
+    return record("logical_not", _truth(value)) if symbolic(value) else not value
+
+
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "Lt": operator.lt, "LtE": operator.le, "Gt": operator.gt, "GtE": operator.ge, "Eq": operator.eq, "NotEq": operator.ne,
+    "Is": operator.is_, "IsNot": operator.is_not, "In": lambda a, b: a in b, "NotIn": lambda a, b: a not in b,
+}  # fmt: skip
+
+
+def compare(ops: Sequence[str], left: Any, right: Any, *later: Callable[[], Any]) -> Any:
+    """``a < b < c``: each value is found once, and only as far as needed."""
+    result = _COMPARE[ops[0]](left, right)
+    for op, thunk in zip(ops[1:], later, strict=True):
+        if not symbolic(result) and not result:
+            return result
+        left, right = right, thunk()
+        following = _COMPARE[op](left, right)
+        if symbolic(result):
+            result = record("logical_and", _truth(result), _truth(following))
+        else:
+            result = following
+    return result
+
+
+def IfExp(test: Any, then: Callable[[], Any], orelse: Callable[[], Any]) -> Any:
+    """``then if test else orelse``."""
+    if not symbolic(test):
+        return then() if test else orelse()
+    with _recursion(then):
+        return record_branches(context.recorder, test, then, orelse)
+
+
+# --- the variables of a block
+
+
+class _State:
+    """Reads and writes the variables that a block may change."""
+
+    def __init__(
+        self, names: Sequence[str], scope: Callable[[], Any] | None, changed: Sequence[str], growing: Sequence[str], attributes: Sequence[str]
+    ) -> None:
+        self.cells: dict[str, Any] = {}
+        self.globals: dict[str, Any] = {}
+        if scope is not None:
+            self.cells = dict(zip(scope.__code__.co_freevars, scope.__closure__ or (), strict=True))
+            self.globals = scope.__globals__
+        self.growing = set(growing)
+        containers = [n for n in changed if n not in names and _is_container(self.read_name(n))]
+        self.attributes = [p for p in attributes if not self._is_buffer(p)]
+        self.names = [*names, *containers, *self.attributes]
+        self.changed = set(changed)
+
+    def read_name(self, name: str) -> Any:
+        """Value of a variable, the mark for none if it has none."""
+        cell = self.cells.get(name)
+        if cell is None:
+            return self.globals.get(name, UNDEFINED_VALUE)
+        try:
+            return cell.cell_contents
+        except ValueError:
+            return UNDEFINED_VALUE
+
+    def _owner(self, path: str) -> tuple[Any, str]:
+        root, *parts = path.split(".")
+        at = self.read_name(root)
+        for part in parts[:-1]:
+            at = getattr(at, part, UNDEFINED_VALUE)
+        return at, parts[-1]
+
+    def _is_buffer(self, path: str) -> bool:
+        """Buffers are written by operators, not by assignment."""
+        at, name = self._owner(path)
+        value = getattr(at, name, None) if not is_undefined(at) else None
+        return isinstance_strict(value, Tensor) and isinstance(at, Layer) and name in at._buffers
+
+    def get(self, name: str) -> Any:
+        """Value of a variable or attribute."""
+        if "." not in name:
+            return self.read_name(name)
+        at, attribute = self._owner(name)
+        if is_undefined(at):
+            return UNDEFINED_VALUE
+        return getattr(at, attribute, UNDEFINED_VALUE)
+
+    def set(self, name: str, value: Any) -> None:
+        """Give a variable or attribute a value, or none."""
+        if "." in name:
+            at, attribute = self._owner(name)
+            if is_undefined(at):
+                return
+            if not is_undefined(value):
+                setattr(at, attribute, value)
+            elif hasattr(at, attribute):
+                delattr(at, attribute)
+            return
+        cell = self.cells.get(name)
+        if cell is None:
+            if is_undefined(value):
+                self.globals.pop(name, None)
+            else:
+                self.globals[name] = value
+        elif not is_undefined(value):
+            cell.cell_contents = value
+        else:
+            try:
+                del cell.cell_contents
+            except ValueError:
+                pass
+
+    def all(self) -> dict[str, Any]:
+        """All values."""
+        return {n: self.get(n) for n in self.names}
+
+    def put(self, values: dict[str, Any]) -> None:
+        """Set all values."""
+        for n, v in values.items():
+            self.set(n, v)
+
+    def known(self, own: dict[str, Any]) -> dict[int, tuple[str, Any]]:
+        """Containers that exist now, by identity, without those the block gets copies of."""
+        found: dict[int, tuple[str, Any]] = {}
+        mine = {id(v) for v in own.values()}
+
+        def look(path: str, value: Any, depth: int) -> None:
+            if id(value) in found or depth > 3:
+                return
+            if isinstance(value, (list, dict, set)):
+                if id(value) not in mine:
+                    found[id(value)] = (path, value)
+                items = list(value.items())[:50] if isinstance(value, dict) else [(f"[{i}]", v) for i, v in enumerate(list(value)[:50])]
+                for key, item in items:
+                    look(f"{path}{key}" if isinstance(value, list) else f"{path}[{key!r}]", item, depth + 1)
+            elif hasattr(value, "__dict__") and not isinstance(value, (type, types.ModuleType, types.FunctionType, TensorBase)) and depth < 2:
+                for key, item in list(vars(value).items())[:200]:
+                    if not (isinstance(value, Layer) and key.startswith("_")):
+                        look(f"{path}.{key}", item, depth + 1)
+
+        for name in self.cells:
+            look(name, self.read_name(name), 0)
+        return found
+
+
+def _is_container(value: Any) -> bool:
+    return isinstance(value, (list, dict, TensorArray))
+
+
+def _copied(value: Any) -> Any:
+    """Lists and dicts copied, with those inside of them."""
+    if type(value) is list:
+        return [_copied(v) for v in value]
+    if type(value) is dict:
+        return {k: _copied(v) for k, v in value.items()}
+    return value
+
+
+def _written_back(original: Any, value: Any) -> Any:
+    """The original list or dict with the new entries; other values as they are."""
+    if type(original) is list and type(value) is list:
+        original[:] = [_written_back(o, v) for o, v in zip(original, value, strict=False)] + value[len(original) :]
+        return original
+    if type(original) is dict and type(value) is dict:
+        merged = {k: _written_back(original.get(k), v) for k, v in value.items()}
+        original.clear()
+        original.update(merged)
+        return original
+    return value
+
+
+class _recursion:
+    """Counts how often a branch on a Tensor is entered while it is recorded."""
+
+    depth: dict[types.CodeType, int] = {}
+    LIMIT = 30
+
+    def __init__(self, function: Any) -> None:
+        self.code = function.__code__
+
+    def __enter__(self) -> None:
+        count = self.depth[self.code] = self.depth.get(self.code, 0) + 1
+        if count > self.LIMIT:
+            del self.depth[self.code]
+            raise TracingError(
+                coded("D2S108", f"a function calls itself under a condition on a Tensor: {self.LIMIT} calls deep and no end, because both branches of such a "
+                      "condition are recorded", "write it as a while loop, or let a Python number end the recursion")
+            )  # fmt: skip
+
+    def __exit__(self, *_: Any) -> None:
+        if self.code in self.depth:
+            self.depth[self.code] -= 1
+            if self.depth[self.code] <= 0:
+                del self.depth[self.code]
+
+
+def _nothing() -> None:
+    return None
+
+
+# --- statements
+
+
+def If(
+    test: Any, then: Callable[[], Any], orelse: Callable[[], Any] | None, names: Sequence[str] = (), scope: Callable[[], Any] | None = None,
+    changed: Sequence[str] = (), growing: Sequence[str] = (), attributes: Sequence[str] = (), error: Callable[[], Any] | None = None,
+    relaxed: bool = False,
+) -> None:  # fmt: skip
+    """``if test: then() else: orelse()``."""
+    if not symbolic(test):
+        taken = bool(test)
+        _note_branch(taken)
+        if taken:
+            then()
+        elif orelse is not None:
+            orelse()
+        return
+    if error is not None:  # nothing but a `raise`
+        problem = error()
+        problem = problem() if isinstance(problem, type) else problem
+        _assert(not_(test), str(problem), type(problem).__name__)
+        return
+    recorder = context.recorder
+    state = _State(names, scope, changed, growing, attributes)
+    start = state.all()
+    containers = {n: v for n, v in start.items() if type(v) in (list, dict)}
+    known = state.known(containers)
+
+    def run(block: Callable[[], Any]) -> Callable[[], dict[str, Any]]:
+        def inner() -> dict[str, Any]:
+            state.put({n: _copied(v) for n, v in start.items()})
+            block()
+            return state.all()
+
+        return inner
+
+    try:
+        with _recursion(then):
+            result = record_branches(recorder, test, run(then), run(orelse or _nothing), True, known, relaxed)  # type: ignore[arg-type]
+    except BaseException:
+        state.put(start)
+        raise
+    state.put({n: _written_back(start[n], v) if n in containers else v for n, v in result.items()})
+
+
+def While(
+    test: Callable[[], Any], body: Callable[[], Any], names: Sequence[str] = (), scope: Callable[[], Any] | None = None,
+    changed: Sequence[str] = (), growing: Sequence[str] = (), attributes: Sequence[str] = (),
+) -> None:  # fmt: skip
+    """``while test(): body()``."""
+    while True:
+        holds = test()
+        if symbolic(holds):
+            break
+        if not holds:
+            return
+        body()
+    state = _State(names, scope, changed, growing, attributes)
+
+    def step() -> Any:
+        body()
+        return test()
+
+    _loop(holds, step, state, lambda: If(holds, lambda: (body(), While(test, body, names, scope, changed, growing, attributes)), None, names,
+                                         scope, changed, growing, attributes, relaxed=True))  # fmt: skip
+
+
+def _loop(holds: Any, step: Callable[[], Any], state: _State, peeled: Callable[[], Any], extra: dict[str, Any] | None = None,
+          take: Callable[[dict[str, Any]], None] | None = None, give: Callable[[], dict[str, Any]] | None = None) -> None:  # fmt: skip
+    """Record a loop over the variables of `state`. extra, take, give: hidden loop variables."""
+    recorder = context.recorder
+    start = state.all()
+    containers = {n: v for n, v in start.items() if type(v) in (list, dict)}
+    known = state.known(containers)
+    arrays: dict[str, Any] = {}
+    for n, v in containers.items():
+        if n in state.growing and type(v) is list:
+            if not all(isinstance_strict(x, TensorBase) or is_number(x) for x in v):
+                raise TracingError(
+                    coded("D2S107", f"list {n!r} grows in a loop on a Tensor and holds something else than Tensors", "keep Tensors and other values apart")
+                )
+            arrays[n] = TensorArray.of(v)
+    begin = {**{n: arrays.get(n, _copied(v)) for n, v in start.items()}, **(extra or {})}
+
+    def trip(values: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        state.put({n: v for n, v in values.items() if n in start})
+        if take is not None:
+            take(values)
+        again = step()
+        return again, {**state.all(), **(give() if give is not None else {})}
+
+    try:
+        with _recursion(step):
+            result = record_loop(recorder, holds, begin, trip, known, lambda: state.put(start))
+    except Peel as problem:
+        state.put(start)
+        if arrays:
+            raise TracingError(problem.message) from None
+        depth = _peeling.get(id(step.__code__), 0)
+        if depth > 2:
+            raise TracingError(problem.message) from None
+        _peeling[id(step.__code__)] = depth + 1
+        try:
+            peeled()
+        finally:
+            _peeling[id(step.__code__)] = depth
+        return
+    except BaseException:
+        state.put(start)
+        raise
+    state.put({n: _written_back(start[n], v) if n in containers and n not in arrays else v for n, v in result.items() if n in start})
+
+
+_peeling: dict[int, int] = {}
+
+
+class _Range:
+    """``range`` over numbers of which some are Tensors."""
+
+    def __init__(self, *args: Any) -> None:
+        values = [_integer(a) for a in args]
+        self.start, self.stop, self.step = (0, values[0], 1) if len(values) == 1 else (*values, 1) if len(values) == 2 else tuple(values)
+        if is_number(self.step) and self.step == 0:
+            raise ValueError("range() arg 3 must not be zero")
+
+    def first(self) -> Any:
+        return self.start
+
+    def holds(self, i: Any) -> Any:
+        """Whether the loop goes on at `i`."""
+        if is_number(self.step):
+            return i < self.stop if self.step > 0 else i > self.stop
+        up = record("logical_and", _truth(self.step > 0), _truth(i < self.stop))
+        down = record("logical_and", _truth(self.step < 0), _truth(i > self.stop))
+        return record("logical_or", up, down)
+
+    def item(self, i: Any) -> Any:
+        return i
+
+    def next(self, i: Any) -> Any:
+        return i + self.step
+
+    def __iter__(self) -> Iterator[Any]:
+        return _refuse_iteration("range() of a Tensor")
+
+
+def _integer(value: Any) -> Any:
+    if not isinstance_strict(value, TensorBase):
+        return operator.index(value)
+    v = _variable(value)
+    if v.dtype.np.kind not in "iub":
+        raise TypeError(f"'{v.dtype.name}' Tensor cannot be interpreted as an integer")
+    if -1 not in v._shape and v.spec.size != 1:
+        raise TypeError(f"only integer tensors of a single element can be converted to an index, got {v.describe()}")
+    if v._shape != ():
+        v = manipulation.reshape(v, [])
+    if v.dtype is not dtypes.int64:
+        v = record("cast", v, in_dtype=v.dtype.proto, out_dtype=dtypes.int64.proto)
+    elif v is value or isinstance_strict(value, Tensor):
+        v = record("scale", v)  # the range keeps its end, whatever happens to the Tensor in the loop
+    v.weak = True
+    return v
+
+
+class _Rows:
+    """The rows of a Tensor whose number is not known, or the entries of an array of Tensors."""
+
+    def __init__(self, source: Any) -> None:
+        self.source = source
+        if isinstance(source, TensorArray):
+            self.count = manipulation.reshape(source.length(), [])
+        else:
+            self.count = context.recorder.dimension(source, 0)
+        self.count = record("cast", self.count, in_dtype=self.count.dtype.proto, out_dtype=dtypes.int64.proto)
+        self.count.weak = True
+
+    def first(self) -> Any:
+        return 0
+
+    def holds(self, i: Any) -> Any:
+        return i < self.count
+
+    def item(self, i: Any) -> Any:
+        return self.source[i]
+
+    def next(self, i: Any) -> Any:
+        return i + 1
+
+    def __iter__(self) -> Iterator[Any]:
+        return _refuse_iteration("the rows of a Tensor of unknown size")
+
+
+class _Enumerate:
+    """``enumerate`` of something whose number of items is not known."""
+
+    def __init__(self, source: Any, start: Any = 0) -> None:
+        self.source, self.start = source, start
+
+    def first(self) -> Any:
+        return self.source.first()
+
+    def holds(self, i: Any) -> Any:
+        return self.source.holds(i)
+
+    def item(self, i: Any) -> Any:
+        if isinstance(self.source, _Range):
+            position = (i - self.source.start) // self.source.step
+        else:
+            position = i
+        return (position + self.start if self.start else position), self.source.item(i)
+
+    def next(self, i: Any) -> Any:
+        return self.source.next(i)
+
+    __iter__ = _Rows.__iter__
+
+
+class _Zip:
+    """``zip`` of Tensors whose number of rows is not known."""
+
+    def __init__(self, sources: Sequence[Any]) -> None:
+        self.sources = [_open(s) or s for s in sources]
+        for s in self.sources:
+            if not isinstance(s, _Rows) and not (isinstance_strict(s, Variable) and s._shape):
+                _refuse_iteration(f"zip() of a Tensor of unknown size and {type(s).__name__}")
+
+    def first(self) -> Any:
+        return 0
+
+    def holds(self, i: Any) -> Any:
+        result = None
+        for s in self.sources:
+            one = s.holds(i) if isinstance(s, _Rows) else i < s._shape[0]
+            result = one if result is None else record("logical_and", _truth(result), _truth(one))
+        return result
+
+    def item(self, i: Any) -> Any:
+        return tuple(s.item(i) if isinstance(s, _Rows) else s[i] for s in self.sources)
+
+    def next(self, i: Any) -> Any:
+        return i + 1
+
+    __iter__ = _Rows.__iter__
+
+
+def _refuse_iteration(what: str) -> Any:
+    raise TracingError(
+        coded("D2S110", f"iteration over {what} outside of a rewritten for loop: the number of items is not known while the function is traced",
+              "use a for loop in the traced function itself (not a comprehension or generator), or declare a fixed size in input_spec")
+    )  # fmt: skip
+
+
+_OPEN = (_Range, _Rows, _Enumerate, _Zip)
+
+
+def _open(iterable: Any) -> Any:
+    """The iterable in the form of a recorded loop, None if Python can iterate it."""
+    if isinstance(iterable, _OPEN):
+        return iterable
+    if isinstance(iterable, TensorArray):
+        return _Rows(iterable)
+    if isinstance_strict(iterable, Variable) and iterable._shape and iterable._shape[0] == -1:
+        return _Rows(iterable)
+    return None
+
+
+def For(
+    iterable: Any, body: Callable[[Any], Any], names: Sequence[str] = (), scope: Callable[[], Any] | None = None, changed: Sequence[str] = (),
+    growing: Sequence[str] = (), attributes: Sequence[str] = (), stop: Callable[[], Any] | None = None,
+) -> None:  # fmt: skip
+    """``for item in iterable: body(item)``; `stop` tells whether a `break` or `return` was met."""
+    source = _open(iterable)
+    if source is None:
+        items = iter(iterable)
+        for item in items:
+            body(item)
+            if stop is not None:
+                stopped = stop()
+                if symbolic(stopped):
+                    _guarded(items, body, names, scope, changed, growing, attributes, stop, stopped)
+                    return
+                if stopped:
+                    return
+        return
+    _open_loop(source, source.first(), body, names, scope, changed, growing, attributes, stop)
+
+
+def _guarded(items: Iterator[Any], body: Any, names: Any, scope: Any, changed: Any, growing: Any, attributes: Any, stop: Any, stopped: Any) -> None:
+    """The rest of an unrolled loop that a Tensor may have ended."""
+    for count, item in enumerate(items):
+        if count > 5000:
+            raise TracingError(
+                coded("D2S110", "a loop over a Python iterator is ended by a Tensor, and the iterator does not end by itself",
+                      "count with a Tensor: `while` on a condition, or `for i in range(n)`")
+            )  # fmt: skip
+        If(not_(stopped), lambda item=item: body(item), None, names, scope, changed, growing, attributes)
+        stopped = stop()
+
+
+def _open_loop(source: Any, i: Any, body: Any, names: Any, scope: Any, changed: Any, growing: Any, attributes: Any, stop: Any) -> None:
+    holder: dict[str, Any] = {"i": i}
+
+    def going() -> Any:
+        holds = source.holds(holder["i"])
+        if stop is None:
+            return holds
+        stopped = stop()
+        if not symbolic(stopped):
+            return record("logical_and", _truth(holds), number(False)) if stopped else holds
+        return record("logical_and", record("logical_not", _truth(stopped)), _truth(holds))
+
+    def step() -> Any:
+        body(source.item(holder["i"]))
+        holder["i"] = source.next(holder["i"])
+        return going()
+
+    def peeled() -> None:
+        def first() -> None:
+            holder["i"] = i
+            body(source.item(i))
+            _open_loop(source, source.next(i), body, names, scope, changed, growing, attributes, stop)
+
+        If(holds, first, None, names, scope, changed, growing, attributes, relaxed=True)
+
+    state = _State(names, scope, changed, growing, attributes)
+    holds = going()
+    if not symbolic(holds):
+        holds = number(bool(holds))
+
+    def take(values: dict[str, Any]) -> None:
+        holder["i"] = values["loop index"]
+
+    _loop(holds, step, state, peeled, {"loop index": i}, take, lambda: {"loop index": holder["i"]})
+
+
+# --- assert, print and other built-in functions
+
+
+def Assert(test: Any, message: Callable[[], Any] | None = None) -> None:
+    """``assert test, message()``."""
+    if not symbolic(test):
+        if not test:
+            if message is None:
+                raise AssertionError
+            raise AssertionError(message())
+        return
+    _assert(test, "" if message is None else str(message()), "")
+
+
+def _assert(test: Any, message: str, error: str) -> None:
+    attrs = {"message": message} if message else {}
+    if error and error != "AssertionError":
+        attrs["error"] = error
+    v = _variable(test)
+    if -1 not in v._shape and v.spec.size != 1:
+        raise ValueError(coded("D2S109", f"the condition of an assert must have one element, got {v.describe()}", "use .all()"))
+    context.recorder.append(OPS["assert"], [_truth(v), None], attrs)
+
+
+def _print(*args: Any, **kwargs: Any) -> None:
+    if not any(symbolic(a) for a in args):
+        print(*args, **kwargs)
+        return
+    if kwargs.get("file") is not None:
+        raise TracingError(coded("D2S102", "print(Tensor, file=...): a Program prints to the standard output only", "leave `file` out"))
+    words: list[str] = []
+    for a in args:
+        if not symbolic(a):
+            words.append(str(a))
+            continue
+        record("print", _variable(a), message=kwargs.get("sep", " ").join(words), print_phase="FORWARD")
+        words = []
+    if words:
+        print(*words, **kwargs)
+
+
+def _casting(target: type) -> Callable[..., Any]:
+    kinds = {int: dtypes.int64, float: dtypes.float64, bool: dtypes.bool_}
+
+    def cast(*args: Any, **kwargs: Any) -> Any:
+        if len(args) != 1 or not symbolic(args[0]):
+            return target(*args, **kwargs)
+        v = _variable(args[0])
+        if -1 not in v._shape and v.spec.size != 1:
+            raise ValueError(
+                coded("D2S109", f"{target.__name__}() takes a Tensor of one element, got {v.describe()}", "index it, or reduce it first")
+            )
+        if v._shape != ():
+            v = manipulation.reshape(v, [])
+        wanted = kinds[target]
+        if target is float and v.dtype is dtypes.float32:
+            wanted = dtypes.float32
+        made = record("cast", v, in_dtype=v.dtype.proto, out_dtype=wanted.proto)
+        if target is not float or not v.dtype.is_floating:
+            made._stop_gradient = True
+        made.weak = True
+        return made
+
+    return cast
+
+
+def _len(value: Any) -> Any:
+    if isinstance(value, TensorArray):
+        made = manipulation.reshape(value.length(), [])
+        made.weak = True
+        return made
+    if isinstance_strict(value, Variable) and value._shape and value._shape[0] == -1:
+        return context.recorder.dimension(value, 0)
+    return len(value)
+
+
+def _range(*args: Any) -> Any:
+    return _Range(*args) if any(symbolic(a) for a in args) and 1 <= len(args) <= 3 else range(*args)
+
+
+def _enumerate(iterable: Any, start: Any = 0) -> Any:
+    source = _open(iterable)
+    return enumerate(iterable, start) if source is None else _Enumerate(source, start)
+
+
+def _zip(*iterables: Any, **kwargs: Any) -> Any:
+    return _Zip(iterables) if any(_open(i) is not None for i in iterables) else zip(*iterables, **kwargs)
+
+
+_BUILTINS: dict[Any, Callable[..., Any]] = {
+    print: _print, int: _casting(int), float: _casting(float), bool: _casting(bool), len: _len, range: _range, enumerate: _enumerate, zip: _zip,
+}  # fmt: skip
+
+
+def _joining(function: Callable[..., Any], use_stack: bool) -> Callable[..., Any]:
+    def joined(x: Any, axis: Any = 0, name: str | None = None) -> Any:
+        return x.joined(int(axis), use_stack)[0] if isinstance(x, TensorArray) else function(x, axis, name)
+
+    return joined
+
+
+_JOINING = {manipulation.concat: _joining(manipulation.concat, False), manipulation.stack: _joining(manipulation.stack, True)}
+
+
+# --- calls
+
+
+def container(value: Any) -> Any:
+    """The object whose entry is assigned; refused where a branch or loop on a Tensor would change it for good."""
+    _check_unshared(value, "an entry is assigned")
+    return value
+
+
+def _check_unshared(value: Any, what: str) -> None:
+    recorder = context.recorder
+    if recorder is None or not recorder.regions or not isinstance(value, (list, dict, set)):
+        return
+    for region in recorder.regions:
+        if id(value) in region.known:
+            path = region.known[id(value)][0]
+            raise TracingError(
+                coded("D2S107", f"{what}: {path!r}, a {type(value).__name__} from outside, is changed in a {region.kind} on a Tensor. Python would change it "
+                      "once, while the Program is made, and not when it runs",
+                      "collect with `name.append(tensor)` on a local list in a loop, return the value, or change the container outside of the branch or loop")
+            )  # fmt: skip
+
+
+def call(function: Any) -> Any:
+    """What is called in place of `function`: rewritten user code, helpers for built-in functions, everything else as it is."""
+    kind = type(function)
+    if kind is types.FunctionType:
+        if function in _JOINING:
+            return _JOINING[function]
+        return convert_function(function)
+    if kind is types.MethodType:
+        owner = function.__self__
+        if isinstance(owner, Layer) and function.__func__ is Layer.__call__:
+            return _layer_call(owner)
+        return convert_function(function)
+    if kind is types.BuiltinFunctionType or kind is type(int):
+        try:
+            found = _BUILTINS.get(function)
+        except TypeError:
+            return function
+        if found is not None:
+            return found
+        owner = getattr(function, "__self__", None)
+        if isinstance(owner, (list, dict, set)) and function.__name__ in MUTATORS:
+            _check_unshared(owner, f".{function.__name__}()")
+        return function
+    if isinstance(function, Layer):
+        return _layer_call(function)
+    if isinstance(function, functools.partial):
+        return convert_function(function)
+    if isinstance(function, type) or isinstance_strict(function, TensorBase):
+        return function
+    method = getattr(type(function), "__call__", None)
+    if isinstance(method, types.FunctionType) and not _is_library(method):
+        return types.MethodType(convert_function(method), function)
+    return function
+
+
+def _layer_call(layer: Layer) -> Any:
+    """A Layer's call, with its `forward` rewritten when it is the user's, or holds layers of the user's."""
+    kind = type(layer)
+    if kind.__call__ is not Layer.__call__:
+        return types.MethodType(convert_function(kind.__call__), layer)
+    forward = layer.forward
+    if not isinstance(forward, (types.MethodType, types.FunctionType)):
+        return layer  # a StaticFunction converts itself
+    inner = forward.__func__ if isinstance(forward, types.MethodType) else forward
+    if inner.__code__ in _codes:
+        return layer
+    library = _is_library(inner)
+    if library and not _holds_user_layers(layer):
+        return layer
+    done = convert_function(forward, main=library)
+    if done is forward:
+        return layer
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        space = layer.__dict__
+        had, old = "forward" in space, space.get("forward")
+        space["forward"] = done
+        try:
+            return Layer.__call__(layer, *args, **kwargs)
+        finally:
+            if had:
+                space["forward"] = old
+            else:
+                space.pop("forward", None)
+
+    return run
+
+
+def _holds_user_layers(layer: Layer) -> bool:
+    for one in layer.sublayers():
+        forward = one.__dict__.get("forward", type(one).forward)
+        inner = getattr(forward, "__func__", forward)
+        if not isinstance(inner, types.FunctionType) or not _is_library(inner):
+            return True
+    return False
+
+
+# --- what the trace remembers
+
+
+_PLAIN = (bool, int, float, str, bytes, type(None))
+
+
+def _note_branch(taken: bool) -> None:
+    recorder = context.recorder
+    if recorder is not None and recorder.tracing and recorder.notes is not None:
+        recorder.notes.branch(user_location(), taken)
+
+
+class Notes:
+    """Python state a trace has read and decided on.
+
+    frozen: (path, getter) of values read from outside. branches: (file:line, taken) of conditions on Python values.
+    """
+
+    def __init__(self) -> None:
+        self.seen: dict[Any, tuple[str, Callable[[], Any]]] = {}
+        self.branches: dict[tuple[str, bool], int] = {}
+
+    def saw(self, path: str, getter: Callable[[], Any], value: Any) -> None:
+        """A value was read from outside."""
+        if not _is_plain(value) or path.endswith(".training"):
+            return
+        cells = []
+        for cell in getter.__closure__ or ():
+            try:
+                cells.append(id(cell.cell_contents))
+            except ValueError:
+                return
+        self.seen.setdefault((path, getter.__code__.co_filename, tuple(cells)), (path, getter))
+
+    def branch(self, location: str, taken: bool) -> None:
+        """A condition on Python values went one way."""
+        if len(self.branches) < 1000 or (location, taken) in self.branches:
+            self.branches[location, taken] = self.branches.get((location, taken), 0) + 1
+
+    def guards(self) -> list[Guard]:
+        """The values at the end of the trace, to be compared with those at later calls."""
+        found = []
+        for path, getter in self.seen.values():
+            try:
+                value = getter()
+            except Exception:
+                continue
+            if _is_plain(value):
+                found.append(Guard(path, getter, _copied(value)))
+        return found
+
+
+def _is_plain(value: Any, depth: int = 0) -> bool:
+    if type(value) in _PLAIN or isinstance(value, dtypes.DType):
+        return True
+    if depth < 3 and type(value) in (tuple, list) and len(value) <= 32:
+        return all(_is_plain(v, depth + 1) for v in value)
+    if depth < 3 and type(value) is dict and len(value) <= 32:
+        return all(_is_plain(k, depth + 1) and _is_plain(v, depth + 1) for k, v in value.items())
+    return False
+
+
+class Guard:
+    """A Python value that a Program has built in: another value needs another Program."""
+
+    __slots__ = ("getter", "path", "value")
+
+    def __init__(self, path: str, getter: Callable[[], Any], value: Any) -> None:
+        self.path, self.getter, self.value = path, getter, value
+
+    def holds(self) -> bool:
+        """Whether the value is still the same."""
+        try:
+            now = self.getter()
+        except Exception:
+            return False
+        return now is self.value or (type(now) is type(self.value) and (now == self.value or now != now))
+
+    def __repr__(self) -> str:
+        return f"{self.path} = {self.value!r}"
+

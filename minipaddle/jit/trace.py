@@ -1,0 +1,245 @@
+"""Tracing: one call of a Python function becomes a Program.
+
+The arguments' Tensors are replaced by Variables, the function runs once under a TraceRecorder, and what comes out is
+remembered: the Program, its inputs and outputs, the parameters it met, and how to put results back into the structure the
+function returned.
+"""
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.grad_mode import enable_grad
+from ..core.program import Program, Variable
+from ..core.recorder import TraceRecorder, recording
+from ..core.tensor import Parameter, Tensor, TensorBase, isinstance_strict
+from ..utils import tree
+from . import convert
+from .input_spec import InputSpec
+
+__all__ = ["ConcreteProgram", "FunctionSpec", "trace"]
+
+
+class FunctionSpec:
+    """Signature of a traced function, and its declared input specs in the structure of its arguments.
+
+    TypeError when `input_spec` is no list or tuple; ValueError when it holds too many.
+    """
+
+    def __init__(self, function: Callable[..., Any], input_spec: Any = None) -> None:
+        self.function = function
+        self.signature = inspect.signature(function)
+        self.parameters = [
+            p for p in self.signature.parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+        ]
+        self.arg_names = [p.name for p in self.parameters]
+        self.input_spec = None if input_spec is None else self._check(input_spec)
+
+    @property
+    def name(self) -> str:
+        """``forward(x, label=None)`` for messages."""
+        text = ", ".join(p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in self.parameters)
+        return f"{self.function.__name__}({text})"
+
+    def _check(self, input_spec: Any) -> list[Any]:
+        if not isinstance(input_spec, (list, tuple)):
+            raise TypeError(
+                f"{self.function.__name__}: input_spec must be a list or tuple with one entry per argument, "
+                f"got {type(input_spec).__name__}"
+            )
+        variadic = any(p.kind is p.VAR_POSITIONAL for p in self.signature.parameters.values())
+        if len(input_spec) > len(self.parameters) and not variadic:
+            raise ValueError(
+                f"{self.name}: input_spec holds {len(input_spec)} entries, but the function takes {len(self.parameters)} arguments"
+            )
+        return list(input_spec)
+
+    def bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Positional and keyword arguments with defaults filled in. ValueError when some are missing or unknown."""
+        try:
+            bound = self.signature.bind(*args, **kwargs)
+        except TypeError:
+            self._explain_binding(args, kwargs)
+            raise
+        bound.apply_defaults()
+        return list(bound.args), dict(bound.kwargs)
+
+    def _explain_binding(self, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        unknown = [k for k in kwargs if k not in self.arg_names]
+        if unknown and not any(p.kind is p.VAR_KEYWORD for p in self.signature.parameters.values()):
+            raise ValueError(f"{self.name} got unexpected keyword arguments: {', '.join(unknown)}") from None
+        given = set(self.arg_names[: len(args)]) | set(kwargs)
+        missing = [p.name for p in self.parameters if p.default is p.empty and p.name not in given]
+        if missing:
+            raise ValueError(
+                f"`{self.function.__name__}()` requires {', '.join(f'`{m}`' for m in missing)} arguments, but got only {len(args) + len(kwargs)}"
+            ) from None
+
+    def from_specs(self, input_spec: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Arguments for a trace from input specs: entries are InputSpecs, Tensors, ndarrays, nested structures, or constants."""
+        specs = self._check(list(input_spec) if isinstance(input_spec, tuple) else input_spec)
+        args, kwargs = self.bind(specs, {})
+        return args, kwargs
+
+    def names_of(self, args: Sequence[Any], kwargs: dict[str, Any]) -> list[tuple[str, Any]]:
+        """(argument name, value) for everything that was bound."""
+        named: list[tuple[str, Any]] = []
+        positional = [p for p in self.signature.parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        for i, value in enumerate(args):
+            if i < len(positional):
+                named.append((positional[i].name, value))
+            else:
+                rest = next(p.name for p in self.signature.parameters.values() if p.kind is p.VAR_POSITIONAL)
+                named.append((f"{rest}_{i - len(positional)}", value))
+        named.extend(kwargs.items())
+        return named
+
+
+def spec_from_value(value: Any) -> InputSpec | None:
+    """The InputSpec of a Tensor, ndarray or InputSpec; None for a plain Python value."""
+    if isinstance(value, InputSpec):
+        return value
+    if isinstance_strict(value, Tensor):
+        return InputSpec(value._data.shape, value.dtype, None, stop_gradient=value._stop_gradient)
+    if isinstance(value, np.ndarray):
+        spec = InputSpec.from_numpy(value)
+        spec.stop_gradient = True
+        return spec
+    return None
+
+
+class ConcreteProgram:
+    """One traced form of a function.
+
+    main_program: the Program. inputs: its feed Variables in order. outputs: result Variables in order. parameters: the
+    Parameters it met. captured: variable name -> Tensor for parameters, buffers and constants. frozen: Python values read from
+    outside, which are part of the Program. branches: (file:line, taken) -> how often a condition on Python values went that way.
+    """
+
+    def __init__(
+        self,
+        main_program: Program,
+        inputs: list[Variable],
+        outputs: list[Variable],
+        captured: dict[str, Tensor],
+        template: Any,
+        function: Callable[..., Any],
+        baked: list[Any],
+    ) -> None:
+        self.main_program, self.captured, self.template = main_program, captured, template
+        self.startup_program = Program()
+        self.input_variables, self.output_variables = inputs, outputs
+        self.inputs: list[Any] = [*inputs, *baked]
+        self.outputs = outputs
+        self.function = function
+        self.frozen: list[convert.Guard] = []
+        self.branches: dict[tuple[str, bool], int] = {}
+        self.number_of_forward_ops = len(main_program.global_block().ops)
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """Parameters and buffers the Program uses."""
+        used = {n for op in self.main_program.global_block().ops for n in op.input_names + op.output_names}
+        return [t for name, t in self.captured.items() if name in used and (isinstance_strict(t, Parameter) or t.persistable)]
+
+    def restore(self, values: Sequence[Any]) -> Any:
+        """Result values put into the structure the function returned."""
+        if self.template is _ONE:
+            return values[0]
+        source = iter(values)
+        return tree.map_structure(lambda leaf: next(source) if leaf is _ONE else leaf, self.template)
+
+
+class _One:
+    """Marks the place of a Tensor in a result structure."""
+
+    def __repr__(self) -> str:
+        return "<tensor>"
+
+
+_ONE = _One()
+
+
+def trace(
+    function: Callable[..., Any],
+    spec: FunctionSpec,
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    *,
+    self_argument: Any = None,
+) -> ConcreteProgram:
+    """Run `function` once on symbolic inputs. `args`/`kwargs`: bound arguments whose Tensors, ndarrays and InputSpecs
+    become inputs; everything else is passed as it is."""
+    program = Program()
+    recorder = TraceRecorder(program)
+    block = program.global_block()
+    inputs: list[Variable] = []
+    baked: list[Any] = []
+
+    def feed(value: Any, base: str) -> Any:
+        found = spec_from_value(value)
+        if found is None:
+            baked.append(value)
+            return value
+        name = found.name or base
+        if name in block.vars:
+            number = 1
+            while f"{name}_{number}" in block.vars:
+                number += 1
+            name = f"{name}_{number}"
+        v = block.create_var(name, found.shape, found.dtype, is_data=True, need_check_feed=True)
+        v.stop_gradient = found.stop_gradient
+        inputs.append(v)
+        return v
+
+    def symbolic(value: Any, name: str) -> Any:
+        if isinstance(value, dict) and _holds_inputs(value):
+            done = {k: symbolic(value[k], str(k)) for k in tree.ordered(value)}
+            return type(value)((k, done[k]) for k in value)
+        if isinstance(value, (list, tuple)) and _holds_inputs(value):
+            items = [symbolic(v, f"{name}_{i}") for i, v in enumerate(value)]
+            return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+        return feed(value, name)
+
+    converted = dict_by_name(spec, args, kwargs, symbolic)
+    positional, keywords = converted
+    # one Program serves calls with and without gradients, so the caller's no_grad() does not count
+    notes = recorder.notes = convert.Notes()
+    body = convert.convert_function(function, main=True)
+    with recording(recorder), enable_grad():
+        result = body(*positional, **keywords) if self_argument is None else body(self_argument, *positional, **keywords)
+        outputs: list[Variable] = []
+
+        def collect(leaf: Any) -> Any:
+            if isinstance_strict(leaf, Variable):
+                outputs.append(leaf)
+                return _ONE
+            if isinstance_strict(leaf, Tensor):
+                outputs.append(recorder.capture(leaf))
+                return _ONE
+            return leaf
+
+        template = tree.map_structure(collect, result) if _holds_tensors(result) else result
+    made = ConcreteProgram(program, inputs, outputs, recorder.captured, template, function, baked)
+    made.frozen, made.branches = notes.guards(), dict(notes.branches)
+    return made
+
+
+def dict_by_name(
+    spec: FunctionSpec, args: Sequence[Any], kwargs: dict[str, Any], convert: Callable[[Any, str], Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """`convert(value, argument name)` over bound arguments."""
+    named = spec.names_of(args, {})
+    positional = [convert(value, name) for name, value in named]
+    return positional, {name: convert(value, name) for name, value in kwargs.items()}
+
+
+def _holds_inputs(value: Any) -> bool:
+    return any(spec_from_value(leaf) is not None for leaf in tree.leaves(value))
+
+
+def _holds_tensors(value: Any) -> bool:
+    return any(isinstance_strict(leaf, TensorBase) for leaf in tree.leaves(value))

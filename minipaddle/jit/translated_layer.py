@@ -1,0 +1,305 @@
+"""TranslatedLayer: a Layer around Programs that were read from files. It runs, trains and can be saved again."""
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..backend import xp as backend
+from ..compiler.binding import attributes, definition_of, results_by_name, run_arguments
+from ..core.context import context
+from ..core.program import Program
+from ..core.tensor import Parameter, Tensor, isinstance_strict, make_tensor
+from ..dtypes import from_numpy
+from ..errors import NotSupportedError
+from ..nn.layer.layers import Layer
+from ..ops.registry import OPS
+from ..utils import unique_name
+from .input_spec import InputSpec
+from .partial_program import PartialProgram
+
+__all__ = ["INFER_PROPERTY_SUFFIX", "LoadedMethod", "TranslatedLayer"]
+
+INFER_PROPERTY_SUFFIX = ".pdiparams.info"
+
+
+@dataclass
+class LoadedMethod:
+    """One Program of a saved model: names of its inputs and outputs, and the values of its persistable variables."""
+
+    program: Program
+    inputs: list[str]
+    outputs: list[str]
+    values: dict[str, np.ndarray[Any, Any]]
+    suffix: str = ""
+    renamed: dict[str, str] = field(default_factory=dict)  # name in the file -> name here
+    forms: dict[bool, PartialProgram] = field(default_factory=dict)  # by training flag
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    """A name nobody in this process has: the number at the end grows."""
+    base = re.sub(r"_\d+$", "", name)
+    while True:
+        candidate = unique_name.generate(base)
+        if candidate not in taken:
+            return candidate
+
+
+class TranslatedLayer(Layer):
+    """What `jit.load` returns.
+
+    Starts in eval mode. `train()` makes dropout drop and batch_norm use batch statistics (unless the model was saved with
+    them frozen), and gradients flow to the parameters. Each saved method is a method here; `program(method)` shows its Program.
+    """
+
+    def __init__(self, methods: dict[str, LoadedMethod], info: dict[str, dict[str, Any]] | None) -> None:
+        super().__init__()
+        self._methods = methods
+        self._by_variable: dict[str, Tensor] = {}
+        self._persistable_var_name_dict: dict[str, str] = {}
+        self._structured: dict[str, str] = {}
+        self._make_state(info)
+        for name in methods:
+            if name != "forward":
+                self._add_method(name)
+        self.eval()
+
+    # --- building
+
+    def _make_state(self, info: dict[str, dict[str, Any]] | None) -> None:
+        """Parameters and buffers: forward's first, then those of the other methods; each variable of the file once."""
+        order = ["forward", *sorted(m for m in self._methods if m != "forward")]
+        shared: dict[str, str] = {}
+        parameters = buffers = 0
+        for method_name in order:
+            method = self._methods.get(method_name)
+            if method is None:
+                continue
+            taken = {v.name for v in method.program.list_vars() if v.name not in method.values}
+            for old in sorted(method.values):
+                if old not in shared:
+                    facts = (info or {}).get(old)
+                    is_parameter = "trainable" in facts if facts is not None else not _only_written(method.program, old)
+                    new = _unique(old, taken)
+                    shared[old] = new
+                    array = backend.to_module(method.values[old].copy(), backend.current())
+                    if is_parameter:
+                        t: Tensor = _parameter(array, new, facts)
+                        key = f"param_{parameters}"
+                        parameters += 1
+                        self.add_parameter(key, t)
+                    else:
+                        t = make_tensor(array)
+                        t.name = new
+                        t._stop_gradient = True if facts is None else bool(facts.get("stop_gradient", True))
+                        key = f"buffer_{buffers}"
+                        buffers += 1
+                        self.register_buffer(key, t)
+                    self._by_variable[new] = t
+                    self._persistable_var_name_dict[new] = key
+                method.renamed[old] = shared[old]
+            _rename(method.program, method.renamed)
+            method.inputs = [method.renamed.get(n, n) for n in method.inputs]
+            method.outputs = [method.renamed.get(n, n) for n in method.outputs]
+            _restore_outputs(method.program)
+
+    def _add_method(self, name: str) -> None:
+        def run(self: TranslatedLayer, *args: Any) -> Any:
+            return self._run(name, args)
+
+        run.__name__ = name
+        run.__qualname__ = f"TranslatedLayer.{name}"
+        run.__doc__ = f"Run the saved method `{name}`."
+        self.__dict__[name] = types.MethodType(run, self)
+
+    # --- running
+
+    def forward(self, *args: Any) -> Any:
+        """Run the saved `forward`: one positional Tensor or ndarray per input of the model."""
+        return self._run("forward", args)
+
+    def _run(self, name: str, args: Sequence[Any]) -> Any:
+        method = self._methods[name]
+        tensors = self._check(name, method, args)
+        if context.recorder is not None:
+            results = replay(context.recorder, method, tensors, self._by_variable, self.training)
+        else:
+            results = self._form(method).run(tensors)
+        return results[0] if len(results) == 1 else results
+
+    def _check(self, name: str, method: LoadedMethod, args: Sequence[Any]) -> list[Tensor]:
+        if len(args) != len(method.inputs):
+            raise TypeError(
+                f"{name}() of the loaded model takes {len(method.inputs)} inputs ({', '.join(map(repr, self._specs(method)))}), got {len(args)}"
+            )
+        block = method.program.global_block()
+        tensors = []
+        for number, (wanted, value) in enumerate(zip(method.inputs, args, strict=True)):
+            v = block.var(wanted)
+            if isinstance(value, np.ndarray):
+                from_numpy(value.dtype)
+                value = make_tensor(backend.to_module(value, backend.current()))
+            elif not isinstance_strict(value, Tensor) and not hasattr(value, "spec"):
+                raise TypeError(f"{name}() of the loaded model: input {number} ({wanted!r}) must be a Tensor or ndarray, got {type(value).__name__}")
+            shape, dtype = (value._data.shape, value.dtype) if isinstance_strict(value, Tensor) else (value.spec.shape, value.dtype)
+            fits = len(shape) == len(v._shape) and all(a in (-1, b) or b == -1 for a, b in zip(v._shape[1:], shape[1:], strict=True))
+            if v._dtype is not dtype or (v._shape and not fits):
+                raise ValueError(
+                    f"{name}() of the loaded model: input {number} ({wanted!r}) must be {v.describe()}, got {dtype.name}{list(shape)}"
+                )
+            tensors.append(value)
+        return tensors
+
+    def _form(self, method: LoadedMethod) -> PartialProgram:
+        form = method.forms.get(self.training)
+        if form is None:
+            program = method.program
+            if self.training:
+                program = program.clone()
+                for block in program.blocks:
+                    for op in block.ops:
+                        if op.attrs.get("is_test"):
+                            op.attrs["is_test"] = False
+            captured = {name: self._by_variable[name] for name in method.renamed.values()}
+            form = method.forms[self.training] = PartialProgram(
+                program, method.inputs, captured, method.outputs, recompute=not self.training
+            )
+        return form
+
+    # --- looking inside
+
+    def program(self, method_name: str = "forward") -> Program:
+        """The Program of a method. ValueError for a method the model does not have."""
+        return self._method(method_name).program
+
+    def _method(self, name: str) -> LoadedMethod:
+        try:
+            return self._methods[name]
+        except KeyError:
+            raise ValueError(f"the loaded model has no method {name!r}; it has {', '.join(self._methods)}") from None
+
+    def _specs(self, method: LoadedMethod) -> list[InputSpec]:
+        block = method.program.global_block()
+        return [InputSpec(block.var(n)._shape, block.var(n).dtype, n) for n in method.inputs]
+
+    def _input_spec(self, method_name: str = "forward") -> list[InputSpec]:
+        """Specs of a method's inputs."""
+        return self._specs(self._method(method_name))
+
+    def _output_spec(self, method_name: str = "forward") -> list[InputSpec]:
+        """Specs of a method's results."""
+        method = self._method(method_name)
+        block = method.program.global_block()
+        return [InputSpec(block._var_recursive(n)._shape, block._var_recursive(n).dtype, n) for n in method.outputs]
+
+    @property
+    def _input_args_names(self) -> list[str]:
+        """Input names of the first method."""
+        return next(iter(self._methods.values())).inputs
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self._methods, {k: v for k, v in self.__dict__.items() if k not in self._methods and k != "_methods"})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> TranslatedLayer:
+        import copy
+
+        new: TranslatedLayer = TranslatedLayer.__new__(TranslatedLayer)
+        memo[id(self)] = new
+        for key, value in self.__dict__.items():
+            if key == "_methods":
+                value = {
+                    n: LoadedMethod(m.program.clone(), list(m.inputs), list(m.outputs), m.values, m.suffix, dict(m.renamed))
+                    for n, m in self._methods.items()
+                }
+            elif key in self._methods:
+                continue
+            elif key == "_by_variable":
+                continue
+            else:
+                value = copy.deepcopy(value, memo)
+            new.__dict__[key] = value
+        new.__dict__["_by_variable"] = {n: memo.get(id(t), t) for n, t in self._by_variable.items()}
+        for name in new._methods:
+            if name != "forward":
+                new._add_method(name)
+        return new
+
+
+def replay(recorder: Any, method: LoadedMethod, inputs: Sequence[Any], state: dict[str, Tensor], training: bool) -> list[Any]:
+    """Record the operators of a loaded Program into the Program that is being traced."""
+    if len(method.program.blocks) > 1:
+        raise NotSupportedError(
+            "a loaded model with control flow cannot be traced into another Program yet; call it outside of to_static, or use the "
+            "saved files as they are"
+        )
+    env: dict[str, Any] = dict(zip(method.inputs, inputs, strict=True))
+    env.update((name, state[name]) for name in method.renamed.values())
+    for op in method.program.global_block().ops:
+        definition = definition_of(op)
+        arguments, _ = run_arguments(op, definition, env.__getitem__)
+        attrs = attributes(op, definition)
+        if training and attrs.get("is_test"):
+            attrs["is_test"] = False
+        outputs = recorder.append(definition, arguments, attrs)
+        env.update(results_by_name(op, definition, tuple(outputs)))
+    return [env[name] for name in method.outputs]
+
+
+def _rebuild(methods: dict[str, LoadedMethod], state: dict[str, Any]) -> TranslatedLayer:
+    new: TranslatedLayer = TranslatedLayer.__new__(TranslatedLayer)
+    for method in methods.values():
+        method.forms = {}
+    new.__dict__.update(state)
+    new.__dict__["_methods"] = methods
+    for name in methods:
+        if name != "forward":
+            new._add_method(name)
+    return new
+
+
+def _parameter(array: Any, name: str, facts: dict[str, Any] | None) -> Parameter:
+    trainable = True if facts is None else bool(facts.get("trainable", True))
+    floating = array.dtype.kind in "fcV"
+    p = Parameter(array, name=name, trainable=trainable and floating)
+    if facts is not None and floating:
+        p.stop_gradient = bool(facts.get("stop_gradient", not trainable))
+    return p
+
+
+def _only_written(program: Program, name: str) -> bool:
+    """Whether some operator writes the variable without reading it."""
+    return any(name in op.output_names and name not in op.input_names for block in program.blocks for op in block.ops)
+
+
+def _rename(program: Program, names: dict[str, str]) -> None:
+    for block in program.blocks:
+        block.vars = {names.get(n, n): v for n, v in block.vars.items()}
+        for name, v in block.vars.items():
+            v.name = name
+        for op in block.ops:
+            for slots in (op.inputs, op.outputs):
+                for slot, values in slots.items():
+                    slots[slot] = [names.get(n, n) for n in values]
+    program.touch()
+
+
+def _restore_outputs(program: Program) -> None:
+    """Outputs that saving clipped away (XShape, Mask ...) come back, because gradients need them."""
+    for block in program.blocks:
+        for op in block.ops:
+            definition = OPS.get(op.type)
+            if definition is None or definition.grad is None:
+                continue
+            for kind, index, _ in definition.grad.sources:
+                slot = definition.outputs[index] if kind == "out" else None
+                if slot is None or op.outputs.get(slot.name) or slot.many:
+                    continue
+                like = block.find_var(op.input_names[0]) if op.input_names else None
+                v = block.create_var(
+                    program.fresh_name(f"{op.type}.{slot.name.lower()}.restored"), (), like._dtype if like is not None else None
+                )
+                op.outputs[slot.name] = [v.name]
