@@ -1,0 +1,161 @@
+"""Optimizers under the argument names of 1.x: ``parameter_list`` and ``regularization``."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import optimizer as O
+from ..core.program import Variable
+from ..core.tensor import TensorBase
+from ..optimizer.lr import LRScheduler
+
+__all__ = [
+    "Adadelta", "AdadeltaOptimizer", "Adagrad", "AdagradOptimizer", "Adam", "AdamOptimizer", "Adamax", "AdamaxOptimizer",
+    "LambOptimizer", "Momentum", "MomentumOptimizer", "RMSPropOptimizer", "SGD", "SGDOptimizer",
+]  # fmt: skip
+
+
+def _rate(value: Any) -> Any:
+    if isinstance(value, (LRScheduler, TensorBase)):
+        return value
+    return float(value)
+
+
+class _Fluid:
+    """What the optimizers of 1.x have in common."""
+
+    _static_rate_shape = (1,)
+    _learning_rate: Any
+
+    def minimize(
+        self, loss: Any, startup_program: Any = None, parameter_list: Any = None, no_grad_set: Any = None, grad_clip: Any = None
+    ) -> tuple[list[Any], list[Any]]:
+        """Static: append gradients and updates for `loss`; dynamic: one update after ``loss.backward()``.
+
+        Returns the update operators and the (parameter, gradient) pairs.
+        """
+        if grad_clip is not None:
+            self._grad_clip = grad_clip
+        made = super().minimize(loss, startup_program, parameter_list, no_grad_set)  # type: ignore[misc]
+        if not isinstance(loss, Variable) and isinstance(self._learning_rate, LRScheduler):
+            self._learning_rate.step()  # in 1.x each update moves the schedule on
+        return made
+
+    def current_step_lr(self) -> float:
+        """The learning rate of this step."""
+        return float(self.get_lr())  # type: ignore[attr-defined]
+
+    def set_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take what `state_dict` gave."""
+        self.set_state_dict(state_dict)  # type: ignore[attr-defined]
+
+    def clear_gradients(self) -> None:
+        """Forget the gradients of all parameters."""
+        self.clear_grad()  # type: ignore[attr-defined]
+
+
+class SGDOptimizer(_Fluid, O.SGD):
+    """``parameter -= learning_rate * gradient``."""
+
+    def __init__(
+        self, learning_rate: Any, parameter_list: Any = None, regularization: Any = None, grad_clip: Any = None, name: str | None = None
+    ) -> None:
+        super().__init__(_rate(learning_rate), parameters=parameter_list, weight_decay=regularization, grad_clip=grad_clip, name=name)
+
+
+class MomentumOptimizer(_Fluid, O.Momentum):
+    """Gradient descent with momentum."""
+
+    def __init__(
+        self, learning_rate: Any, momentum: float, parameter_list: Any = None, use_nesterov: bool = False, regularization: Any = None,
+        grad_clip: Any = None, name: str | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            _rate(learning_rate), momentum, parameters=parameter_list, use_nesterov=use_nesterov, weight_decay=regularization,
+            grad_clip=grad_clip, name=name,
+        )  # fmt: skip
+
+
+class AdagradOptimizer(_Fluid, O.Adagrad):
+    """Steps divided by the root of the sum of squared gradients (Duchi et al. 2011)."""
+
+    def __init__(
+        self, learning_rate: Any, epsilon: float = 1e-6, parameter_list: Any = None, regularization: Any = None, grad_clip: Any = None,
+        name: str | None = None, initial_accumulator_value: float = 0.0,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            _rate(learning_rate), epsilon, parameters=parameter_list, weight_decay=regularization, grad_clip=grad_clip, name=name,
+            initial_accumulator_value=initial_accumulator_value,
+        )  # fmt: skip
+
+
+class AdamOptimizer(_Fluid, O.Adam):
+    """Adam (Kingma and Ba 2015)."""
+
+    def __init__(
+        self, learning_rate: Any = 0.001, beta1: Any = 0.9, beta2: Any = 0.999, epsilon: float = 1e-8, parameter_list: Any = None,
+        regularization: Any = None, grad_clip: Any = None, name: str | None = None, lazy_mode: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            _rate(learning_rate), beta1, beta2, epsilon, parameters=parameter_list, weight_decay=regularization, grad_clip=grad_clip,
+            lazy_mode=lazy_mode, name=name,
+        )  # fmt: skip
+
+
+class AdamaxOptimizer(_Fluid, O.Adamax):
+    """Adam with the largest of past gradients instead of their mean square."""
+
+    def __init__(
+        self, learning_rate: Any = 0.001, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, parameter_list: Any = None,
+        regularization: Any = None, grad_clip: Any = None, name: str | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            _rate(learning_rate), beta1, beta2, epsilon, parameters=parameter_list, weight_decay=regularization, grad_clip=grad_clip,
+            name=name,
+        )  # fmt: skip
+
+
+class RMSPropOptimizer(_Fluid, O.RMSProp):
+    """Steps divided by the root of a running mean of squared gradients (Tieleman and Hinton 2012)."""
+
+    def __init__(
+        self, learning_rate: Any, rho: float = 0.95, epsilon: float = 1e-6, momentum: float = 0.0, centered: bool = False,
+        parameter_list: Any = None, regularization: Any = None, grad_clip: Any = None, name: str | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            _rate(learning_rate), rho, epsilon, momentum, centered, parameters=parameter_list, weight_decay=regularization,
+            grad_clip=grad_clip, name=name,
+        )  # fmt: skip
+
+
+class AdadeltaOptimizer(_Fluid, O.Adadelta):
+    """Steps from running means of squared gradients and squared steps (Zeiler 2012)."""
+
+    def __init__(
+        self, learning_rate: Any, epsilon: float = 1e-6, rho: float = 0.95, parameter_list: Any = None, regularization: Any = None,
+        grad_clip: Any = None, name: str | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            _rate(learning_rate), epsilon, rho, parameters=parameter_list, weight_decay=regularization, grad_clip=grad_clip, name=name
+        )
+
+
+class LambOptimizer(_Fluid, O.Lamb):
+    """Adam whose steps are scaled by the norm of each parameter (You et al. 2020)."""
+
+    def __init__(
+        self, learning_rate: Any = 0.001, lamb_weight_decay: float = 0.01, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-6,
+        parameter_list: Any = None, regularization: Any = None, grad_clip: Any = None,
+        exclude_from_weight_decay_fn: Callable[[Any], bool] | None = None, name: str | None = None,
+    ) -> None:  # fmt: skip
+        if regularization is not None:
+            raise ValueError("LambOptimizer decays itself: use lamb_weight_decay instead of regularization")
+        super().__init__(
+            _rate(learning_rate), lamb_weight_decay, beta1, beta2, epsilon, parameters=parameter_list, grad_clip=grad_clip,
+            exclude_from_weight_decay_fn=exclude_from_weight_decay_fn, name=name,
+        )  # fmt: skip
+
+
+SGD, Momentum, Adagrad, Adam, Adamax, Adadelta = (
+    SGDOptimizer, MomentumOptimizer, AdagradOptimizer, AdamOptimizer, AdamaxOptimizer, AdadeltaOptimizer,
+)  # fmt: skip

@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+import minipaddle as paddle
+from minipaddle import static
+
+
+def net() -> tuple[static.Variable, static.Variable]:
+    x = static.data("x", [None, 4])
+    y = static.data("y", [None, 1], "int64")
+    pred = static.nn.fc(static.nn.fc(x, 3, activation="relu"), 2)
+    return pred, paddle.mean(paddle.nn.functional.cross_entropy(pred, y))
+
+
+def types(program: static.Program) -> list[str]:
+    return [op.type for op in program.global_block().ops]
+
+
+def test_modes() -> None:
+    assert not paddle.in_dynamic_mode()
+    paddle.disable_static()
+    assert paddle.in_dynamic_mode()
+    paddle.enable_static()
+    assert not paddle.in_dynamic_mode()
+
+
+def test_other_threads_stay_dynamic() -> None:
+    found = []
+    thread = threading.Thread(target=lambda: found.append(paddle.in_dynamic_mode()))
+    thread.start()
+    thread.join()
+    assert found == [True]
+
+
+def test_modes_count_names_apart() -> None:
+    assert static.nn.fc(static.data("x", [None, 4]), 3).name == "fc_0.tmp_1"
+    paddle.disable_static()
+    name = paddle.utils.unique_name.generate("fc")
+    paddle.enable_static()
+    assert name == "fc_0"
+
+
+def test_operators_and_names_are_paddles() -> None:
+    pred, loss = net()
+    paddle.optimizer.Adam(0.1).minimize(loss)
+    main = static.default_main_program()
+    # recorded with Paddle 2.6.2
+    assert types(main) == [
+        "mul", "elementwise_add", "relu", "mul", "elementwise_add", "softmax_with_cross_entropy", "reduce_mean", "reduce_mean",
+        "fill_constant", "reduce_mean_grad", "reduce_mean_grad", "softmax_with_cross_entropy_grad", "elementwise_add_grad",
+        "mul_grad", "relu_grad", "elementwise_add_grad", "mul_grad", "adam", "adam", "adam", "adam",
+    ]  # fmt: skip
+    assert (pred.name, loss.name) == ("fc_1.tmp_1", "mean_1.tmp_0")
+    assert [p.name for p in main.all_parameters()] == ["fc_0.w_0", "fc_0.b_0", "fc_1.w_0", "fc_1.b_0"]
+    assert [op.output("ParamOut")[0] for op in main.global_block().ops[-4:]] == [
+        "fc_0.b_0",
+        "fc_0.w_0",
+        "fc_1.b_0",
+        "fc_1.w_0",
+    ]
+    roles = [op.attr("op_role") for op in main.global_block().ops]
+    assert roles == [0] * 7 + [256, 257] + [1] * 8 + [2] * 4
+    assert types(static.default_startup_program())[:4] == [
+        "uniform_random",
+        "fill_constant",
+        "uniform_random",
+        "fill_constant",
+    ]
+    assert main.global_block().ops[13].attr("op_role_var") == ["fc_1.w_0", "fc_1.w_0@GRAD"]
+
+
+def test_operators_between_variables() -> None:
+    x = static.data("x", [None, 4])
+    y = x + 1.0
+    z = paddle.concat([x, y], axis=0)
+    assert (y.name, z.name, z[:2].name) == ("tmp_0", "concat_0.tmp_0", "concat_0.tmp_0_slice_0")
+    assert y.shape == (-1, 4) and y.stop_gradient and paddle.sum(z).name == "sum_0.tmp_0"
+
+
+def test_declaring_twice() -> None:
+    x = static.data("x", [None, 4])
+    assert static.data("x", [None, 4]) is x
+    with pytest.raises(ValueError, match="'x' has been created before.*shape"):
+        static.data("x", [None, 5])
+    with pytest.raises(TypeError, match="'shape' in data"):
+        static.data("z", "ab")  # type: ignore[arg-type]
+
+
+def test_clone_for_test_drops_training() -> None:
+    x = static.data("x", [None, 4])
+    h = static.nn.batch_norm(paddle.nn.functional.relu(x))
+    loss = paddle.mean(static.nn.fc(h, 2))
+    paddle.optimizer.Momentum(0.1, 0.9).minimize(loss)
+    test = static.default_main_program().clone(for_test=True)
+    assert types(test) == ["relu", "batch_norm", "mul", "elementwise_add", "reduce_mean"]
+    assert test.global_block().ops[1].attr("is_test") is True
+    assert not any("@GRAD" in v.name or "velocity" in v.name for v in test.list_vars())
+    assert not static.default_main_program().global_block().ops[1].attr("is_test")
+
+
+def test_text_and_bytes() -> None:
+    _, loss = net()
+    main = static.default_main_program()
+    text = str(main)
+    assert "persist trainable param fc_0.w_0 : LOD_TENSOR.shape(4, 3).dtype(float32).stop_gradient(False)" in text
+    assert "{Out=['fc_0.tmp_0']} = mul(inputs={X=['x'], Y=['fc_0.w_0']}" in text
+    again = static.Program.parse_from_string(main.desc.serialize_to_string())
+    assert types(again) == types(main) and [p.name for p in again.all_parameters()] == [
+        p.name for p in main.all_parameters()
+    ]
+
+
+def test_parameters_may_be_shared_by_name() -> None:
+    x = static.data("x", [None, 4])
+    attr = paddle.ParamAttr(name="w")
+    static.nn.fc(x, 3, weight_attr=attr, bias_attr=False)
+    static.nn.fc(x, 3, weight_attr=attr, bias_attr=False)
+    assert [p.name for p in static.default_main_program().all_parameters()] == ["w"]
+    assert types(static.default_startup_program()) == ["uniform_random"]
+    with pytest.raises(ValueError, match="'w' has been created before"):
+        static.nn.fc(x, 5, weight_attr=attr, bias_attr=False)
+
+
+def test_name_scope_and_device() -> None:
+    x = static.data("x", [2])
+    with static.name_scope("a"), static.device_guard("cpu"):
+        paddle.exp(x)
+    with static.name_scope("a"):
+        paddle.exp(x)
+    first, second = static.default_main_program().global_block().ops
+    assert (first.attr("op_namescope"), first.attr("op_device")) == ("/a/", "cpu")
+    assert (second.attr("op_namescope"), second.attr("op_device")) == ("/a_1/", "")
+    with pytest.raises(ValueError, match="device_guard"), static.device_guard("moon"):
+        pass
+
+
+def test_state_dict() -> None:
+    _, loss = net()
+    paddle.optimizer.Adam(0.1).minimize(loss)
+    main = static.default_main_program()
+    with pytest.raises(ValueError, match="startup"):
+        main.state_dict()
+    static.Executor().run(static.default_startup_program())
+    assert list(main.state_dict("param")) == ["fc_0.w_0", "fc_0.b_0", "fc_1.w_0", "fc_1.b_0"]
+    assert "learning_rate_0" in main.state_dict("opt") and len(main.state_dict()) == 4 + 1 + 16
+    main.set_state_dict({"fc_0.b_0": np.full(3, 2.0, "float32")})
+    assert main.state_dict()["fc_0.b_0"].numpy().tolist() == [2.0] * 3
+    with pytest.warns(UserWarning, match="'nobody' is not found"):
+        main.set_state_dict({"nobody": np.zeros(1)})
+    with pytest.raises(ValueError, match="param"):
+        main.state_dict("some")
+
+
+def test_dynamic_mode_is_refused() -> None:
+    _, loss = net()
+    paddle.disable_static()
+    for call in (
+        lambda: static.data("q", [1]), lambda: static.nn.fc(loss, 1), lambda: static.append_backward(loss),
+        lambda: static.save(static.Program(), "p"), lambda: static.save_inference_model("p", [], [], None),
+    ):  # fmt: skip
+        with pytest.raises(AssertionError, match="enable_static"):
+            call()
+
+
+def test_eager_tensors_are_refused() -> None:
+    paddle.disable_static()
+    t = paddle.ones([4])
+    paddle.enable_static()
+    with pytest.raises(TypeError, match="static.data"):
+        static.data("x", [4]) + t
+
+
+def test_scopes() -> None:
+    outer = static.Scope()
+    outer.var("a").get_tensor().set(np.arange(3.0, dtype="float32"), paddle.CPUPlace())
+    inner = outer.new_scope()
+    assert inner.find_var("a").get_tensor().shape() == [3] and inner.find_var("b") is None
+    t = outer.find_var("a").get_tensor()
+    copied = np.array(t)
+    t.set(copied + 1, None)
+    assert copied.tolist() == [0, 1, 2] and np.array(t).tolist() == [1, 2, 3]
+    with static.scope_guard(outer):
+        assert static.global_scope() is outer
+    assert static.global_scope() is not outer
+
+
+def test_variables_have_no_data() -> None:
+    x = static.data("x", [2])
+    for ask in (x.numpy, x.item, x.tolist, x.backward, lambda: np.asarray(x), lambda: float(x)):
+        with pytest.raises(AssertionError, match="'x'"):
+            ask()
+    with pytest.raises(ValueError, match="startup Program"):
+        x.get_value()
+    with pytest.raises(TypeError, match="bool"):
+        bool(x)
+
+
+def test_operators_appended_by_hand() -> None:
+    block = static.default_main_program().global_block()
+    x, y = block.create_var("X", [-1, 3], "float32"), block.create_var("Y", [3, 2], "float32")
+    out, other = block.create_var("Out", dtype="float32"), block.create_var("Other")
+    block.append_op("mul", {"X": [x], "Y": [y]}, {"Out": [out]})
+    block.append_op(type="argsort", inputs={"X": out}, outputs={"Out": [other], "Indices": [block.create_var("I")]}, attrs={"axis": -1})
+    assert (out.shape, other.shape, block.var("I").dtype) == ((-1, 2), (-1, 2), paddle.int64)
+    feed = {"X": np.ones((2, 3), "float32"), "Y": np.arange(6, dtype="float32").reshape(3, 2)}
+    assert static.Executor().run(feed=feed, fetch_list=["Out"])[0].tolist() == [[6, 9]] * 2
