@@ -1,0 +1,37 @@
+"""The examples run and print what they promise."""
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+PROMISES = {
+    "quickstart.py": ["matmul_v2", "linear.pdiparams.info", "TranslatedLayer"],
+    "train_and_save_parameters.py": ["linear_net.pdparams", "_moment1_0"],
+    "to_static_train_and_save.py": ["programs traced: 1", "def forward(xp, x, ", "linear.pdmodel"],
+    "several_methods.py": ["heads.rate.pdmodel", "rate: result [2, 1], equal before and after: True"],
+    "dynamic_train_and_save.py": ["open: the saved model takes [InputSpec(shape=(-1, 784)", "fixed: the saved model takes [InputSpec(shape=(16, 784)"],
+    "load_and_infer.py": ["result: Tensor(shape=[1, 10]"],
+    "load_fine_tune_save.py": ["after fine-tuning"],
+    "load_parameters_only.py": ["_linear.weight: float32[784, 10]", "equal: True"],
+}
+
+
+def test_every_example_is_run() -> None:
+    assert {f.name for f in EXAMPLES.glob("*.py")} - {"common.py"} == set(PROMISES)
+
+
+@pytest.mark.parametrize("name", list(PROMISES))
+def test_example(name: str, tmp_path: Path) -> None:
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(EXAMPLES.parent), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run([sys.executable, str(EXAMPLES / name)], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    for text in PROMISES[name]:
+        assert text in done.stdout, done.stdout
+    accuracies = [float(w) for line in done.stdout.splitlines() if "accuracy" in line for w in line.replace(",", " ").split() if w.count(".") == 1 and w.replace(".", "").isdigit()]
+    if accuracies:
+        assert max(accuracies) > 0.9, done.stdout
