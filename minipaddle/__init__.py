@@ -7,7 +7,7 @@ from __future__ import annotations
 import importlib as _importlib
 from typing import Any as _Any
 
-from . import autograd, device, framework, jit, linalg, nn, ops, regularizer, tensor, utils, version
+from . import autograd, device, linalg, nn, ops, regularizer, tensor, utils, version
 from .alias import alias
 from .autograd import grad
 from .core import array_facade as _array_facade
@@ -41,7 +41,6 @@ from .dtypes import (
 )
 from .dtypes import bool_ as bool
 from .batch import batch
-from .framework import get_flags, load, save, set_flags
 from .nn.param_attr import ParamAttr
 from .nn.parameter import create_parameter
 from .tensor import *
@@ -51,17 +50,24 @@ __version__ = f"{version.full_version}+minipaddle.{version.minipaddle}"
 
 utils.dlpack = tensor.dlpack
 
-# what few programs need is imported when it is first asked for
-_LAZY_MODULES = ("amp", "explain", "fluid", "hapi", "inference", "io", "metric", "optimizer", "static", "text", "vision")
+# imported when first asked for: `import minipaddle` costs little more than NumPy
+_LAZY_MODULES = (
+    "amp", "explain", "fft", "fluid", "framework", "hapi", "inference", "io", "jit", "metric", "optimizer", "signal", "static",
+    "text", "vision",
+)  # fmt: skip
 _LAZY_NAMES = {
     "Model": "hapi", "callbacks": "hapi", "flops": "hapi", "summary": "hapi",
     "disable_static": "static", "enable_static": "static", "in_dynamic_mode": "static",
+    "get_flags": "framework", "load": "framework", "save": "framework", "set_flags": "framework",
 }  # fmt: skip
 
 
 def __getattr__(name: str) -> _Any:
     if name in _LAZY_MODULES:
-        return _importlib.import_module(f".{name}", __name__)
-    if name in _LAZY_NAMES:
-        return getattr(_importlib.import_module(f".{_LAZY_NAMES[name]}", __name__), name)
-    raise utils.absent.absent(__name__, name)
+        found = _importlib.import_module(f".{name}", __name__)
+    elif name in _LAZY_NAMES:
+        found = getattr(_importlib.import_module(f".{_LAZY_NAMES[name]}", __name__), name)
+    else:
+        raise utils.absent.absent(__name__, name)
+    globals()[name] = found
+    return found

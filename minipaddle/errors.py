@@ -15,6 +15,7 @@ __all__ = [
     "RepeatedBackwardError",
     "TracingError",
     "UnknownOperatorError",
+    "UnsetVariableError",
 ]
 
 
@@ -64,3 +65,7 @@ class FormatError(ValueError):
 
 class UnknownOperatorError(NotSupportedError):
     """A Program holds an operator type that minipaddle does not define."""
+
+
+class UnsetVariableError(UnboundLocalError, ValueError):
+    """A traced function used a variable that the branch or loop which ran gave no value. Python raises UnboundLocalError."""

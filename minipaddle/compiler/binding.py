@@ -85,7 +85,10 @@ def results_by_name(op: Operator, definition: Op, result: Any) -> dict[str, Any]
     found: dict[str, Any] = {}
     for slot, value in zip(definition.outputs, results, strict=True):
         names = op.outputs.get(slot.name, [])
-        if not names or value is None:
+        if not names:
+            continue
+        if value is None:  # an output that is absent this time; generated code assigns None as well
+            found.update(dict.fromkeys(n for n in names if n != EMPTY))
             continue
         for name, item in zip(names, value if slot.many else [value], strict=True):
             if name != EMPTY:

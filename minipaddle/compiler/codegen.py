@@ -56,6 +56,11 @@ class CompiledFunction:
         exec(compile(source, self.file, "exec"), space)
         self.function = space[name]
 
+    @property
+    def op_lines(self) -> dict[int, Operator]:
+        """Line of `source` (from 1) -> the operator it runs."""
+        return dict(self._lines)
+
     def __call__(self, xp: Any, *arrays: Any) -> list[Any]:
         try:
             return self.function(xp, *arrays)
@@ -199,13 +204,14 @@ def compile_block(
         elif dead:
             writer.line(f"del {', '.join(dead)}")
         i += taken
-    lines = [f"def {name}({parameters}):", *writer.lines]
+    lines = [f"def {name}({parameters}):", *(line for line, _ in writer.prologue), *writer.lines]
     lod_fetches = [n for n in fetches if n in flow.key]
     results = [ident(n) for n in fetches]
     if lod_feeds or lod_fetches:
         results += [ident("lod of " + flow.key[n]) if n in flow.key else "None" for n in fetches]
     lines.append(f"    return [{', '.join(results)}]")
-    operator_at = {number + 1: op for number, op in writer.ops}
+    operator_at = {number + 2: op for number, (_, op) in enumerate(writer.prologue)}
+    operator_at |= {number + 1 + len(writer.prologue): op for number, op in writer.ops}
     made = CompiledFunction(name, "\n".join(lines) + "\n", space, kept, operator_at, lod_feeds, lod_fetches)
     made.feeds = tuple(feeds)
     return made

@@ -109,6 +109,7 @@ class Writer:
         self.plain, self.names, self.space = plain, names, space
         self.lines: list[str] = []
         self.ops: list[tuple[int, Operator]] = []  # (line number in `lines`, operator)
+        self.prologue: list[tuple[str, Operator]] = []  # constants of loops and branches, made once
         self.indent = 1
         self.defined: set[str] = set()
         self.own: dict[str, str] = {}  # inside of gradient blocks: outer variables as they were when the forward block began
@@ -184,6 +185,8 @@ class Writer:
             array = ident(out) if ident(out) in self.defined else "None"
             self.space[f"op_{op.type}"] = _forward(op)
             self.line(f"{ident(out)} = op_{op.type}(xp, {ident(op.inputs['X'][0])}, {ident(op.inputs['I'][0])}, {array})", op)
+        elif op.block.idx and _is_small_constant(op):
+            self.prologue.append(("    " + self.plain(op, ident), op))
         else:
             self.line(self.plain(op, ident), op)
         self.defined.update(ident(n) for o in ops[i : i + taken] for n in writes(o) if n != EMPTY)
@@ -383,6 +386,11 @@ class Writer:
                 self.line(f"{ident(target)} = {ident(name)}")
 
 
+def _is_small_constant(op: Operator) -> bool:
+    shape = op.attrs.get("shape") or ()
+    return op.type == "fill_constant" and not any(op.inputs.values()) and len(shape) <= 1 and all(0 <= n <= 64 for n in shape)
+
+
 def copied(x: Any) -> Any:
     """A copy of an array; arrays of tensors and unset values as they are."""
     return x if x is UNSET else list(x) if isinstance(x, list) else x.copy()
@@ -421,7 +429,7 @@ class Scope:
         return at
 
     def get(self, name: str) -> Any:
-        """Value of a variable. KeyError for one that has none."""
+        """Value of a variable; where there is control flow a variable may be unset. KeyError for one that has none otherwise."""
         at: Scope | None = self
         while at is not None:
             if name in at.values and (at.outer is None or name in at.block.vars):
@@ -429,6 +437,8 @@ class Scope:
             if name in at.kept:
                 return at.kept[name]
             at = at.outer
+        if len(self.block.program.blocks) > 1:
+            return UNSET
         raise KeyError(name)
 
     def set(self, name: str, value: Any) -> None:
@@ -439,12 +449,7 @@ class Scope:
 def run_control(op: Operator, scope: Scope, xp: Any, run: Callable[[Sequence[Operator], Scope], None]) -> None:
     """Run one operator of this module. run: runs the operators of a block."""
 
-    def get(name: str) -> Any:
-        try:
-            return scope.get(name)
-        except KeyError:
-            return UNSET
-
+    get = scope.get
     inner = inner_block(op)
     if is_undefined(op):
         scope.set(op.output_names[0], UNSET)
@@ -455,7 +460,7 @@ def run_control(op: Operator, scope: Scope, xp: Any, run: Callable[[Sequence[Ope
     elif op.type == "fill_zeros_like":
         scope.set(op.output_names[0], zeros_like(xp, get(op.input_names[0])))
     elif op.type == "select_input":
-        scope.set(op.output_names[0], get(op.inputs["X"][int(get(op.inputs["Mask"][0]))]))
+        scope.set(op.output_names[0], get(op.inputs["X"][int(get(op.inputs["Mask"][0]).item())]))
     elif op.type == "select_output":
         like = [get(n) for n in op.inputs["Like"]] if "Like" in op.inputs else None
         found = _forward(op)(xp, get(op.inputs["X"][0]), get(op.inputs["Mask"][0]), like)
@@ -491,10 +496,7 @@ def _run_keeping(inner: Block, scope: Scope, run: Callable[[Sequence[Operator], 
     start = {}
     for n in step_values(inner):
         if n not in inner.vars:
-            try:
-                start[n] = scope.get(n)
-            except KeyError:
-                start[n] = UNSET
+            start[n] = scope.get(n)
     inside = Scope(inner, scope)
     run(inner.ops, inside)
     return {**inside.values, **start}

@@ -81,7 +81,9 @@ def made_operator(like: Operator, type: str, inputs: dict[str, Any], outputs: di
     def listed(slots: dict[str, Any]) -> dict[str, list[str]]:
         return {slot: [names] if isinstance(names, str) else list(names) for slot, names in slots.items()}
 
-    return Operator(like.block, type, listed(inputs), listed(outputs), attrs, callstack=like.callstack)
+    made = Operator(like.block, type, listed(inputs), listed(outputs), attrs, callstack=like.callstack)
+    made.layer = like.layer
+    return made
 
 
 def single(op: Operator, slot: str) -> str | None:

@@ -1,7 +1,7 @@
 """The reference: a Program run operator by operator. Generated code is tested against it."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..core.program import Operator, Program
@@ -18,10 +18,12 @@ def interpret(
     fetches: Sequence[str],
     xp: Any,
     lods: Mapping[str, Any] | None = None,
+    watch: Callable[[Operator, dict[str, Any]], None] | None = None,
 ) -> list[Any]:
     """Values of the variables `fetches` after running `operators` on `values` (name -> array).
 
     lods: name -> lod of such values as have one. When it is given the lods of the fetches follow their values.
+    watch: called after each ordinary operator, those in blocks included, with the operator and its results by name.
     """
     program = operators[0].block.program if operators else Program()
     scope = Scope(program.global_block())
@@ -36,8 +38,11 @@ def interpret(
                 continue
             definition = definition_of(op)
             arguments, attrs = run_arguments(op, definition, inside.get)
-            for name, value in results_by_name(op, definition, definition.forward(xp, *arguments, **attrs)).items():
+            made = results_by_name(op, definition, definition.forward(xp, *arguments, **attrs))
+            for name, value in made.items():
                 inside.set(name, value)
+            if watch is not None:
+                watch(op, made)
 
     for op in operators:
         if is_control(op):
@@ -59,5 +64,7 @@ def interpret(
             for name, key, source in step.kept:
                 known[key] = lod_of_rows(known[step.sources[key]], env[source], found[name])
         env.update(found)
+        if watch is not None:
+            watch(op, found)
     results = [env[name] for name in fetches]
     return results if lods is None else results + [known.get(flow.key.get(name)) for name in fetches]

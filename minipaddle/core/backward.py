@@ -307,7 +307,7 @@ class _Walk:
         keys = [self.read_keys[i][n] for n in names]
         makers = {n for o in self.forward if o.type in BRANCHES for n in o.output_names}
         inputs = {"X": [self.grad_of(op.outputs["Out"][0])], "Mask": list(op.inputs["Mask"])}
-        if any(n not in makers or self.parts.get(k, 0) > 1 for n, k in zip(names, keys, strict=True)):
+        if any(n in self.need and (n not in makers or self.parts.get(k, 0) > 1) for n, k in zip(names, keys, strict=True)):
             inputs["Like"] = list(names)  # a value nobody chose has zeros for its gradient
         outputs = [self.part_of(k) if n in self.need else EMPTY for n, k in zip(names, keys, strict=True)]
         self.block.append_op("select_output", inputs, {"Out": outputs}, {"op_role": BACKWARD}, callstack=list(op.callstack))

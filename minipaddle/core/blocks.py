@@ -12,7 +12,7 @@ from ..ops.registry import OPS
 from .program import GRAD_SUFFIX, Block, Operator, Program, Variable
 
 __all__ = [
-    "ARRAY_WRITES", "BRANCHES", "EMPTY", "LOOPS", "has_blocks", "has_effect", "inner_block", "outer_reads", "outer_writes", "reads", "resolve", "single_assignment",
+    "ARRAY_WRITES", "BRANCHES", "EMPTY", "LOOPS", "has_blocks", "has_effect", "inner_block", "outer_reads", "outer_writes", "reads", "rename", "resolve", "single_assignment",
     "step_values", "writes",
 ]  # fmt: skip
 
@@ -183,7 +183,7 @@ def _split(main: Block, name: str, places: list[int], before: bool) -> None:
     for i, op in enumerate(ops):
         if i not in places:
             if current != name and (name in reads(op)):
-                _rename(op, name, current)
+                rename(op, name, current)
             continue
         target = name if i == last else _declare(main, name, like)
         if inner_block(op) is None:
@@ -192,7 +192,7 @@ def _split(main: Block, name: str, places: list[int], before: bool) -> None:
         else:
             if name in reads(op) or (op.type in BRANCHES and (before or i != places[0])):
                 inserted.setdefault(i, []).append((current, target))
-            _rename(op, name, target)
+            rename(op, name, target)
         current = target
     for i in sorted(inserted, reverse=True):
         for source, target in inserted[i]:
@@ -234,13 +234,13 @@ def _renamed(slots: dict[str, list[str]], old: str, new: str) -> dict[str, list[
     return {slot: [new if n == old else n for n in names] for slot, names in slots.items()}
 
 
-def _rename(op: Operator, old: str, new: str) -> None:
+def rename(op: Operator, old: str, new: str) -> None:
     """Another name for an outer variable in an operator and the blocks it holds."""
     op.inputs, op.outputs = _renamed(op.inputs, old, new), _renamed(op.outputs, old, new)
     inner = inner_block(op)
     if inner is not None and old not in inner.vars:
         for o in inner.ops:
-            _rename(o, old, new)
+            rename(o, old, new)
 
 
 def _write_at_the_end(block: Block) -> None:
@@ -266,11 +266,11 @@ def _write_at_the_end(block: Block) -> None:
                 source = current.get(n, n)
                 if n in current or (n in outer and (n in reads(op) or op.type in BRANCHES)):
                     made.append(Operator(block, "assign", {"X": [source]}, {"Out": [fresh]}, {}))
-                _rename(op, n, fresh)
+                rename(op, n, fresh)
                 current[n] = fresh
             for old, new in current.items():
                 if old not in targets:
-                    _rename(op, old, new)
+                    rename(op, old, new)
         made.append(op)
     for n in outer:
         made.append(Operator(block, "assign", {"X": [current[n]]}, {"Out": [n]}, {}))

@@ -22,7 +22,7 @@ from ..ops.control_flow import UNDEFINED, Unset
 from ..ops.registry import OPS
 from ..utils import tree
 from . import dispatch
-from .blocks import _rename, outer_reads, outer_writes, resolve
+from .blocks import ARRAY_WRITES, EMPTY, inner_block, outer_reads, outer_writes, rename, resolve
 from .callsite import user_callstack
 from .context import context
 from .program import Block, Program, Variable
@@ -31,7 +31,7 @@ from .tensor import Tensor, TensorBase, isinstance_strict
 
 __all__ = [
     "Assert", "Print", "Region", "TensorArray", "Undefined", "UNDEFINED_VALUE", "array_length", "array_read", "array_write", "case",
-    "cond", "create_array", "is_undefined", "record_branches", "record_loop", "switch_case", "trace_block", "while_loop",
+    "cond", "copy_operator", "create_array", "is_undefined", "record_branches", "record_loop", "switch_case", "trace_block", "while_loop",
 ]  # fmt: skip
 
 
@@ -382,7 +382,8 @@ class _Branches:
 
         def conditional(pred: Variable, region: Region, side: int) -> None:
             writes = outer_writes(region.block)
-            outs = [c[1 + side].name for c in self.chosen if c[1 + side] not in self.filled]
+            empty = {v.name for v in self.filled}
+            outs = [c[1 + side].name for c in self.chosen if c[1 + side].name not in empty]
             block.append_op(
                 "conditional_block", {"Cond": pred, "Input": outer_reads(region.block)},
                 {"Out": list(dict.fromkeys([*outs, *writes])), "Scope": _carrier(block)},
@@ -665,7 +666,7 @@ def _finish_loop(
         carried = _declared(block, outside)
         _assign(block, outside.name, carried.name)
         for op in body.ops:
-            _rename(op, outside.name, carried.name)
+            rename(op, outside.name, carried.name)
         writes.append((inner.name, carried.name))
         in_place.append((outside, carried))
     going = _declared(block, pred)
@@ -994,3 +995,59 @@ def array_read(array: Any, i: Any) -> Any:
 def array_length(array: Any) -> Any:
     """The number of entries: int64 [1], or an int in dynamic mode as in Paddle."""
     return len(array) if isinstance(array, list) else array.length()
+
+
+# --- copying operators of another Program
+
+
+def copy_operator(recorder: Any, op: Any, env: dict[str, Any], training: bool = False) -> None:
+    """Append a copy of an operator of another Program, with the blocks it holds. env: its names -> values here, extended.
+
+    training: `is_test` is switched off.
+    """
+    block = recorder.block
+    inner = inner_block(op)
+
+    def read(name: str) -> str:
+        if name == EMPTY:
+            return name
+        return str(recorder.variable(env[name], OPS["assign"], "X").name)
+
+    def declare(name: str) -> str:
+        v = resolve(op.block, name)
+        if v is None:
+            return EMPTY
+        base = "".join(c if c.isalnum() or c in "._" else "_" for c in name.split(".tmp_")[0])
+        made = block.create_var(recorder.program.fresh_name(base), v._shape, v._dtype, kind=v.kind, lod_level=v.lod_level)
+        made._stop_gradient, made.cut = v._stop_gradient, v.cut
+        env[name] = made
+        return str(made.name)
+
+    attrs = dict(op.attrs)
+    if training and attrs.get("is_test"):
+        attrs["is_test"] = False
+    made_block = None
+    if inner is not None:
+        for name in outer_writes(inner):
+            found = env.get(name)
+            if found is None:
+                declare(name)
+            elif isinstance_strict(found, TensorBase) and not (isinstance_strict(found, Tensor) or found.persistable) and found.kind == "LOD_TENSOR":
+                fresh = _declared(block, found)  # what is written over must not be a value of somebody else
+                _assign(block, found.name, fresh.name)
+                env[name] = fresh
+        made_block = recorder.program.create_block()
+        own = dict(env)
+        for o in inner.ops:
+            copy_operator(recorder, o, own, training)
+        recorder.program.current_block_idx = block.idx
+        attrs["sub_block"] = made_block.idx
+    inputs = {slot: [read(n) for n in names if n in env or n == EMPTY] for slot, names in op.inputs.items()}
+    outputs: dict[str, list[str]] = {}
+    overwrites = inner is not None or op.type in ARRAY_WRITES or op.block.idx
+    for slot, names in op.outputs.items():
+        outputs[slot] = []
+        for n in names:
+            kept = overwrites and n in env and (inner is not None or op.type in ARRAY_WRITES or n not in op.block.vars or env[n].block is block)
+            outputs[slot].append(EMPTY if n == EMPTY else read(n) if kept else declare(n))
+    block.append_op(op.type, inputs, outputs, attrs, attr_types=dict(op.attr_types), callstack=list(op.callstack))

@@ -18,6 +18,7 @@ from ..errors import MisusedTensorError, TracingError
 from ..ops.registry import OPS, Spec
 from .callsite import user_location
 from .context import context
+from .listing import COMMON_ATTRS, block_text, operator_text, program_code, program_text
 from .scope import Scope, current_scope
 from .tensor import TensorBase
 
@@ -29,10 +30,6 @@ GRAD_SUFFIX = "@GRAD"
 class StaticVariableError(MisusedTensorError, RuntimeError):
     """Something only a Tensor of dynamic mode has was asked of a static Variable. Paddle raises AssertionError."""
 
-
-
-# what Paddle puts on every operator; here only where it says something
-COMMON_ATTRS: dict[str, Any] = {"op_role": 0, "op_role_var": [], "op_namescope": "/", "op_device": "", "with_quant_attr": False}
 
 # kinds of variables that hold no value of their own
 SPECIAL_KINDS = ("FEED_MINIBATCH", "FETCH_LIST", "READER", "RAW")
@@ -297,10 +294,11 @@ class Operator:
     """One operator: type, slot -> variable names, attributes.
 
     attr_types: AttrType names for attributes that the definition does not know (read from a file). location: the user's
-    ``file:line`` that made it. callstack: (file, line, function) from the outermost user frame inwards.
+    ``file:line`` that made it. callstack: (file, line, function) from the outermost user frame inwards. layer: path of the
+    Layer that was running when it was recorded ("blocks.0.fc"), "" if not known.
     """
 
-    __slots__ = ("attr_types", "attrs", "block", "callstack", "extra", "inputs", "is_target", "outputs", "type")
+    __slots__ = ("attr_types", "attrs", "block", "callstack", "extra", "inputs", "is_target", "layer", "outputs", "type")
 
     def __init__(
         self,
@@ -315,6 +313,7 @@ class Operator:
         self.block, self.type, self.inputs, self.outputs, self.attrs = block, type, inputs, outputs, attrs
         self.attr_types = attr_types or {}
         self.callstack = callstack or []
+        self.layer = ""
         self.is_target = False
         self.extra: dict[str, Any] = {}  # fields of a file that mean nothing here but are written back
 
@@ -396,12 +395,7 @@ class Operator:
         return [v for k, v in self.attrs.items() if k == "sub_block" and isinstance(v, int)]
 
     def __repr__(self) -> str:
-        def side(slots: dict[str, list[str]]) -> str:
-            return ", ".join(f"{slot}={slots[slot]}" for slot in sorted(slots))
-
-        attrs = {**COMMON_ATTRS, **self.attrs}
-        listed = ", ".join(f"{k} = {attrs[k]}" for k in sorted(attrs))
-        return f"{{{side(self.outputs)}}} = {self.type}(inputs={{{side(self.inputs)}}}, {listed})"
+        return operator_text(self)
 
     def to_string(self, throw_on_error: bool = True, with_details: bool = False) -> str:
         """The listing line of the operator."""
@@ -484,6 +478,9 @@ class Block:
         """Append an operator; slots take names or Variables, one or a list."""
         extra.pop("stop_gradient", None)
         made = Operator(self, type, _names(inputs), _names(outputs), dict(attrs or {}), **extra)
+        recorder = context.recorder
+        if recorder is not None and recorder.layers:
+            made.layer = recorder.layers[-1][1]
         self.ops.append(made)
         if self._unshaped and not self._unshaped.isdisjoint(made.output_names):
             _infer_outputs(made)
@@ -517,9 +514,7 @@ class Block:
         return [v for v in self.vars.values() if v.is_parameter]
 
     def __str__(self) -> str:
-        head = f"{{ // block_idx:{self.idx}  parent_idx:{self.parent_idx}  forward_idx:{self.forward_block_idx}  backward_idx:-1\n"
-        lines = [f"    {self.vars[name]!r}" for name in self.vars] + [""] + [f"    {op!r}" for op in self.ops]
-        return head + "\n".join(lines) + "\n}\n"
+        return block_text(self)
 
     def to_string(self, throw_on_error: bool = True, with_details: bool = False) -> str:
         """The readable listing that `print` shows."""
@@ -745,7 +740,7 @@ class Program:
                     b, op.type, {k: list(n) for k, n in op.inputs.items()}, {k: list(n) for k, n in op.outputs.items()},
                     copy.copy(op.attrs), dict(op.attr_types), list(op.callstack),
                 )  # fmt: skip
-                made.is_target, made.extra = op.is_target, dict(op.extra)
+                made.is_target, made.extra, made.layer = op.is_target, dict(op.extra), op.layer
                 b.ops.append(made)
             new.blocks.append(b)
         new.current_block_idx = self.current_block_idx
@@ -757,8 +752,17 @@ class Program:
         return new
 
     def __str__(self) -> str:
-        return "\n".join(str(b) for b in self.blocks)
+        return program_text(self)
 
     def to_string(self, throw_on_error: bool = True, with_details: bool = False) -> str:
         """The readable listing that `print` shows."""
         return str(self)
+
+    def to_code(self, fetch_list: Sequence[Any] | None = None) -> str:
+        """The Program as a Python script: its function ``build()`` makes an equal Program, ``run(feed, values)`` runs it.
+
+        fetch_list: names or Variables that `run` returns; default the results that no operator reads. Attributes with their
+        default values are left out. Values of parameters are no part of it; `run` takes them by name. NotSupportedError for
+        an attribute that cannot be written as Python, ValueError for unknown names.
+        """
+        return program_code(self, fetch_list)

@@ -30,6 +30,7 @@ class Recorder:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.regions: list[Any] = []  # parts of the Program inside of branches and loops, innermost last
+        self.layers: list[tuple[Any, str]] = []  # Layers that are running and their paths, innermost last
 
     @property
     def block(self) -> Block:
@@ -224,6 +225,7 @@ _HELPERS = {
 }  # fmt: skip
 _ORDER = {
     "batch_norm": ("SavedMean", "SavedVariance", "ReserveSpace", "Y"),
+    "gru": ("Hidden", "BatchGate", "BatchResetHiddenPrev", "BatchHidden"),
     "group_norm": ("Mean", "Variance", "Y"),
     "instance_norm": ("SavedMean", "SavedVariance", "Y"),
     "layer_norm": ("Mean", "Variance", "Y"),
@@ -508,6 +510,8 @@ def set_lod_levels(op: Op, inputs: Any, outputs: Any, attrs: dict[str, Any]) -> 
         else:
             level = (level_of(op.lod_takes[0]) if op.lod_takes else 1) - rule.less
         for v in made if isinstance(made, list) else [made]:
+            if rule.rows and rule.source is not None and inputs[op.input_index[rule.source]][0]._shape[:1] != v._shape[:1]:
+                continue
             v.lod_level = max(level, 0)
 
 

@@ -12,6 +12,7 @@ from ..io.dataloader.collate import default_collate_fn
 from ..static import io as S
 from ..static.executor import Executor
 from ..static.io import load_program_state, set_program_state
+from .training_program import in_1x_form
 
 __all__ = [
     "DataLoader", "batch", "default_collate_fn", "get_program_parameter", "get_program_persistable_vars", "load", "load_inference_model",
@@ -115,7 +116,7 @@ def load_inference_model(
 
 def save(program: Program, model_path: str) -> None:
     """Write ``.pdparams``, ``.pdopt`` and ``.pdmodel`` of a training Program."""
-    S.save(program, model_path, protocol=_PROTOCOL)
+    S.save(in_1x_form(program), model_path, protocol=_PROTOCOL)
 
 
 def load(program: Program, model_path: str, executor: Executor | None = None, var_list: Sequence[Variable] | None = None) -> None:

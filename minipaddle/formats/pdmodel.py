@@ -21,6 +21,8 @@ from ..ops.registry import OPS
 __all__ = ["dumps", "from_inference_program", "load_file", "loads", "prune", "to_inference_program"]
 
 VERSION = 2006002  # of files written here: major * 1000000 + minor * 1000 + patch
+VERSION_1X = 1008005  # of files written in the form of Paddle 1.x
+FIRST_2X = 2000000
 
 # Attributes that Paddle puts on every operator; it reads files without them.
 COMMON: dict[str, tuple[str, Any]] = {
@@ -663,10 +665,12 @@ def to_inference_program(
     prune_program: bool = True,
     clip_extra: bool = True,
     keep_flags: bool = False,
+    version: int = VERSION,
 ) -> Program:
     """A copy in the form of Paddle's saved models: pruned, in test mode, with feed, scale and fetch operators.
 
-    clip_extra: drop the outputs that only training needs. keep_flags: keep `is_parameter` and `stop_gradient`.
+    clip_extra: drop the outputs that only training needs (Paddle 1.x wants to see them: they stay when `version` is older than
+    2.0). keep_flags: keep `is_parameter` and `stop_gradient`. version: the number that the file will carry.
     ValueError when a feed is not needed for the fetches, or a fetch needs more than the feeds.
     """
     new = prune(program, feed_names, fetch_names) if prune_program else program.clone()
@@ -686,7 +690,7 @@ def to_inference_program(
             definition = OPS.get(op.type)
             if "is_test" in op.attrs or (definition is not None and "is_test" in definition.attrs):
                 op.attrs["is_test"] = True
-            if clip_extra:
+            if clip_extra and version >= FIRST_2X:
                 for slot in TRAINING_OUTPUTS.get(op.type, ()):
                     op.outputs.pop(slot, None)
     if prune_program and clip_extra:
@@ -710,7 +714,7 @@ def to_inference_program(
         main._prepend_op("feed", {"X": ["feed"]}, {"Out": [name]}, {"col": i})
     for i, name in enumerate(fetched):
         main.append_op("fetch", {"X": [name]}, {"Out": ["fetch"]}, {"col": i})
-    new.desc_version, new.op_version_map, new.extra = VERSION, {}, {}
+    new.desc_version, new.op_version_map, new.extra = version, {}, {}
     return new
 
 

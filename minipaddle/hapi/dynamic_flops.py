@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core import cost
 from ..core.grad_mode import no_grad
 from ..core.program import Program
 from ..errors import NotSupportedError
@@ -21,16 +22,15 @@ Counter = Callable[[Any, Sequence[Any], Any], Any]
 def _convolution(m: Any, x: Sequence[Any], y: Any) -> None:
     """Per output element: a kernel over the channels of its group, and the bias."""
     kernel = int(np.prod(m.weight.shape[2:]))
-    bias = 1 if m.bias is not None else 0
-    m.total_ops += abs(int(y.size * (x[0].shape[1] / m._groups * kernel + bias)))
+    m.total_ops += cost.convolution(y.size, x[0].shape[1], m._groups, kernel, m.bias is not None)
 
 
 def _normalisation(m: Any, x: Sequence[Any], y: Any) -> None:
-    m.total_ops += 2 * x[0].size
+    m.total_ops += cost.normalisation(x[0].size)
 
 
 def _linear(m: Any, x: Sequence[Any], y: Any) -> None:
-    m.total_ops += m.weight.shape[0] * y.size
+    m.total_ops += cost.matrix_product(y.size, m.weight.shape[0])
 
 
 def _one_per_input(m: Any, x: Sequence[Any], y: Any) -> None:
@@ -43,7 +43,7 @@ def _one_per_output(m: Any, x: Sequence[Any], y: Any) -> None:
 
 def _adaptive_pooling(m: Any, x: Sequence[Any], y: Any) -> None:
     window = np.array(x[0].shape[2:]) // np.array(y.shape[2:])
-    m.total_ops += int((np.prod(window) + 1) * y.size)
+    m.total_ops += cost.pooling(y.size, int(np.prod(window)))
 
 
 def _nothing(m: Any, x: Sequence[Any], y: Any) -> None:

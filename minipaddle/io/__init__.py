@@ -1,7 +1,10 @@
 """``paddle.io``: data sets, samplers and the DataLoader."""
 from __future__ import annotations
 
-from .dataloader import *
+from .dataloader.batch_sampler import *
+from .dataloader.dataset import *
+from .dataloader.sampler import *
+from .dataloader.worker import *
 from .reader import *
 
 # isort: split

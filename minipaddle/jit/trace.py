@@ -16,6 +16,7 @@ from ..core.grad_mode import enable_grad
 from ..core.program import Program, Variable
 from ..core.recorder import TraceRecorder, recording
 from ..core.tensor import Parameter, Tensor, TensorBase, isinstance_strict
+from ..nn.layer.layers import Layer
 from ..utils import tree
 from . import convert
 from .input_spec import InputSpec
@@ -208,6 +209,9 @@ def trace(
     positional, keywords = converted
     # one Program serves calls with and without gradients, so the caller's no_grad() does not count
     notes = recorder.notes = convert.Notes()
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, Layer):
+        recorder.layers.append((owner, ""))
     body = convert.convert_function(function, main=True)
     with recording(recorder), enable_grad():
         result = body(*positional, **keywords) if self_argument is None else body(self_argument, *positional, **keywords)

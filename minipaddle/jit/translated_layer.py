@@ -11,11 +11,12 @@ import numpy as np
 
 from ..backend import xp as backend
 from ..compiler.binding import attributes, definition_of, results_by_name, run_arguments
+from ..compiler.control_flow import is_control
 from ..core.context import context
+from ..core.control_flow import copy_operator
 from ..core.program import Program
 from ..core.tensor import Parameter, Tensor, isinstance_strict, make_tensor
 from ..dtypes import from_numpy
-from ..errors import NotSupportedError
 from ..nn.layer.layers import Layer
 from ..ops.registry import OPS
 from ..utils import unique_name
@@ -231,15 +232,13 @@ class TranslatedLayer(Layer):
 
 def replay(recorder: Any, method: LoadedMethod, inputs: Sequence[Any], state: dict[str, Tensor], training: bool) -> list[Any]:
     """Record the operators of a loaded Program into the Program that is being traced."""
-    if len(method.program.blocks) > 1:
-        raise NotSupportedError(
-            "a loaded model with control flow cannot be traced into another Program yet; call it outside of to_static, or use the "
-            "saved files as they are"
-        )
     env: dict[str, Any] = dict(zip(method.inputs, inputs, strict=True))
     env.update((name, state[name]) for name in method.renamed.values())
     for op in method.program.global_block().ops:
         definition = definition_of(op)
+        if len(method.program.blocks) > 1 and (is_control(op) or definition.infer_rule is None and "array" in op.type):
+            copy_operator(recorder, op, env, training)
+            continue
         arguments, _ = run_arguments(op, definition, env.__getitem__)
         attrs = attributes(op, definition)
         if training and attrs.get("is_test"):

@@ -85,7 +85,9 @@ class BeamSearchDecoder(Decoder):
         return manipulation.reshape(x, [-1, *spec_of(x).shape[2:]])
 
     def _expand_to_beam_size(self, x: Any) -> Any:
-        return manipulation.tile(manipulation.unsqueeze(x, [1]), [1, self.beam_size] + [1] * (len(spec_of(x).shape) - 1))
+        return manipulation.tile(
+            manipulation.unsqueeze(x, [1]), [1, self.beam_size] + [1] * (len(spec_of(x).shape) - 1)
+        )
 
     def _mask_probs(self, probs: Any, finished: Any) -> Any:
         """Beams that have ended can go on with the end token alone, at no cost."""
@@ -153,7 +155,9 @@ class BeamSearchDecoder(Decoder):
 
 def _kept(old: Any, new: Any, ended: Any) -> Any:
     """`old` where the sequence has ended, else `new`."""
-    mask = manipulation.reshape(ended, list(spec_of(ended).shape) + [1] * (len(spec_of(new).shape) - spec_of(ended).ndim))
+    mask = manipulation.reshape(
+        ended, list(spec_of(ended).shape) + [1] * (len(spec_of(new).shape) - spec_of(ended).ndim)
+    )
     return search.where(manipulation.expand(mask, list(spec_of(new).shape)), old, new)
 
 
@@ -185,7 +189,9 @@ def dynamic_decode(
         outputs, next_states, inputs, ended = decoder.step(time, inputs, states, **kwargs)
         if decoder.tracks_own_finished:
             if not hasattr(next_states, "lengths"):
-                warnings.warn("the states of the decoder have no `lengths`, so the returned lengths are zeros", stacklevel=2)
+                warnings.warn(
+                    "the states of the decoder have no `lengths`, so the returned lengths are zeros", stacklevel=2
+                )
             lengths = getattr(next_states, "lengths", lengths)
         else:
             ended = logic.logical_or(ended, finished)
@@ -205,7 +211,5 @@ def dynamic_decode(
     except NotImplementedError:
         pass
     if not output_time_major:
-        final = tree.map_structure(
-            lambda x: manipulation.transpose(x, [1, 0, *range(2, len(spec_of(x).shape))]), final
-        )
+        final = tree.map_structure(lambda x: manipulation.transpose(x, [1, 0, *range(2, len(spec_of(x).shape))]), final)
     return (final, states, lengths) if return_length else (final, states)

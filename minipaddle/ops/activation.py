@@ -3,6 +3,7 @@
 Formulas are Paddle 2.6.2's, including which side a kink's gradient takes. The compiled kernels of `backend.kernels` serve
 float32 and float64 NumPy arrays over the last axis; the formulas here say what they compute and serve everything else.
 """
+
 from __future__ import annotations
 
 import math
@@ -46,7 +47,9 @@ def _sigmoid(xp: Any, x: Any) -> Any:
 
 sigmoid = unary("sigmoid", _sigmoid, lambda xp, out, d: d * out * (const(out, 1) - out), "Out")
 logsigmoid = unary(
-    "logsigmoid", lambda xp, x: xp.minimum(x, const(x, 0)) - xp.log1p(xp.exp(-xp.abs(x))), lambda xp, x, d: d * logistic(xp, -x)
+    "logsigmoid",
+    lambda xp, x: xp.minimum(x, const(x, 0)) - xp.log1p(xp.exp(-xp.abs(x))),
+    lambda xp, x, d: d * logistic(xp, -x),
 )
 softsign = unary(
     "softsign", lambda xp, x: x / (xp.abs(x) + const(x, 1)), lambda xp, x, d: d / xp.square(xp.abs(x) + const(x, 1))
@@ -324,7 +327,9 @@ def _alpha_shape(x: Any, alpha: Any, mode: str, data_format: str) -> tuple[int, 
     else:
         raise ValueError(f"mode = {mode!r}; expected 'all', 'channel' or 'element'")
     if -1 not in (product(wanted), product(alpha.shape)) and product(alpha.shape) != product(wanted):
-        raise ValueError(f"alpha of shape {list(alpha.shape)} does not fit X of shape {list(x.shape)} with mode {mode!r}")
+        raise ValueError(
+            f"alpha of shape {list(alpha.shape)} does not fit X of shape {list(x.shape)} with mode {mode!r}"
+        )
     return wanted
 
 
@@ -346,7 +351,9 @@ def _(xp, x, alpha, d_out, *, data_format: str = "NCHW", mode: str = "all", need
     d_alpha = None
     if needs[1]:
         axes = tuple(i for i, n in enumerate(shape) if n == 1 and x.shape[i] != 1)
-        d_alpha = xp.where(x > 0, xp.zeros_like(d_out), d_out * x).sum(axis=axes, keepdims=True).reshape(tuple(alpha.shape))
+        d_alpha = (
+            xp.where(x > 0, xp.zeros_like(d_out), d_out * x).sum(axis=axes, keepdims=True).reshape(tuple(alpha.shape))
+        )
     return dx, d_alpha
 
 
@@ -493,7 +500,9 @@ def _check_dropout(x: Any, dropout_prob: float, dropout_implementation: str) -> 
         )
 
 
-def _dropped(xp: Any, x: Any, shape: Any, p: float, is_test: bool, implementation: str, fix_seed: bool, seed: int) -> Any:
+def _dropped(
+    xp: Any, x: Any, shape: Any, p: float, is_test: bool, implementation: str, fix_seed: bool, seed: int
+) -> Any:
     """The output and the mask (1 where kept) of `shape`; no mask in evaluation."""
     _check_dropout(x, p, implementation)
     if is_test:
@@ -519,8 +528,13 @@ def _nd_shape(shape: Any, axis: Any) -> tuple[int, ...]:
     return tuple(n if not axis or i in axis else 1 for i, n in enumerate(shape))
 
 
-@op("dropout", "X, Seed? -> Out, Mask~", random=True, infer=lambda x, seed_tensor=None, /, **_: (x, Spec(x.shape, np.dtype("uint8"))),
-    grad="Mask, Out@GRAD -> X@GRAD")  # fmt: skip
+@op(
+    "dropout",
+    "X, Seed? -> Out, Mask~",
+    random=True,
+    infer=lambda x, seed_tensor=None, /, **_: (x, Spec(x.shape, np.dtype("uint8"))),
+    grad="Mask, Out@GRAD -> X@GRAD",
+)
 def dropout(
     xp,
     x,
@@ -550,9 +564,13 @@ def _(
     return _dropped_back(mask, d_out, dropout_prob, is_test, dropout_implementation)
 
 
-@op("dropout_nd", "X, Seed? -> Out, Mask~", random=True,
+@op(
+    "dropout_nd",
+    "X, Seed? -> Out, Mask~",
+    random=True,
     infer=lambda x, seed=None, *, axis=(), **_: (x, Spec(_nd_shape(x.shape, axis), np.dtype("uint8"))),
-    grad="Mask, Out@GRAD -> X@GRAD")  # fmt: skip
+    grad="Mask, Out@GRAD -> X@GRAD",
+)
 def dropout_nd(
     xp,
     x,

@@ -20,6 +20,10 @@ __all__ = ["UNDEFINED", "UNSET", "Unset", "conditional_block", "is_true", "while
 UNDEFINED = 1.77113e27
 
 
+class UnsetUse(AttributeError, ValueError):
+    """An unset value was used."""
+
+
 class Unset:
     """The value of a variable that no branch or trip has given one. Any use of it fails, and says so."""
 
@@ -27,13 +31,17 @@ class Unset:
     __array_ufunc__ = None
 
     def __getattr__(self, name: str) -> Any:
-        raise ValueError("a value is used that was never set: it is set in one branch only, or in a loop without a trip")
+        raise UnsetUse("a value is used that was never set: it is set in one branch only, or in a loop without a trip")
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return self.__getattr__("__array__")
 
     def __add__(self, other: Any) -> Any:
         return self if other is self else NotImplemented
+
+    def copy(self) -> Unset:
+        """Itself."""
+        return self
 
     def __repr__(self) -> str:
         return "<unset>"
@@ -99,7 +107,7 @@ def select_output(xp, x, mask, like=None):
 
 @op("write_to_array", "X, I -> Out")
 def write_to_array(xp, x, i, array=None):
-    at, items = int(i), [] if array is None or array is UNSET else list(array)
+    at, items = int(i.item()), [] if array is None or array is UNSET else list(array)
     if at < 0:
         raise IndexError(f"the index of an array write must not be negative, got {at}")
     items.extend([None] * (at + 1 - len(items)))
@@ -110,7 +118,7 @@ def write_to_array(xp, x, i, array=None):
 @op("add_to_array", "X, I -> Out")
 def add_to_array(xp, x, i, array=None):
     # the gradient of a read; not an operator of Paddle's
-    at, items = int(i), [] if array is None or array is UNSET else list(array)
+    at, items = int(i.item()), [] if array is None or array is UNSET else list(array)
     items.extend([None] * (at + 1 - len(items)))
     items[at] = x if items[at] is None else items[at] + x
     return items
@@ -118,7 +126,7 @@ def add_to_array(xp, x, i, array=None):
 
 @op("read_from_array", "X, I, X_W? -> Out")
 def read_from_array(xp, array, i, like=None):
-    at = int(i)
+    at = int(i.item())
     if at < len(array) and array[at] is not None:
         return array[at]
     if like is not None:

@@ -162,7 +162,13 @@ def images(xp: Any, cols: Any, sizes: Sequence[int], ksize: Any, strides: Any, p
     n, c, count, *places = cols.shape
     if _covers(sizes, ksize, strides, pads, dilations, places):
         found = by_kernel(
-            "col2im", cols.reshape(n, c * count, -1), (n, c, *sizes), ksize, strides, _flat_pads(pads), dilations
+            "col2im",
+            cols.reshape(n, c * count, product(places)),
+            (n, c, *sizes),
+            ksize,
+            strides,
+            _flat_pads(pads),
+            dilations,
         )
         if found is not None:
             return found

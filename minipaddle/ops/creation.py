@@ -10,7 +10,7 @@ import numpy as np
 
 from ..dtypes import numpy_of as _numpy
 from .manipulation import ints_of, open_ints
-from .registry import DTypeNumber, Float64s, Floats, Ints, Long, Longs, Op, Spec, op
+from .registry import DTypeNumber, Float64s, Floats, Ints, Long, Longs, Op, Scalars, Spec, op
 from .shapes import same_as
 
 __all__: list[str] = []
@@ -161,18 +161,21 @@ def assign_value(
     fp64_values: Float64s = (),
     int32_values: Ints = (),
     int64_values: Longs = (),
+    values: Scalars = None,  # of files that Paddle 3 wrote, in place of the lists above; never written
 ):
     target = _numpy(dtype)
-    values = {
+    given = {
         "bool": bool_values,
         "float32": fp32_values,
         "float64": fp64_values,
         "int32": int32_values,
         "int64": int64_values,
     }
-    if target.name not in values:
-        raise ValueError(f"dtype {target} is not one of {', '.join(values)}")
-    return xp.asarray(np.asarray(values[target.name], target).reshape(tuple(shape)))
+    if values is not None and len(values):
+        return xp.asarray(np.asarray(values).astype(target).reshape(tuple(shape)))
+    if target.name not in given:
+        raise ValueError(f"dtype {target} is not one of {', '.join(given)}")
+    return xp.asarray(np.asarray(given[target.name], target).reshape(tuple(shape)))
 
 
 @op(

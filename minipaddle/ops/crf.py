@@ -88,7 +88,9 @@ def _forward_pass(xp: Any, e: Any, transition_exps: Any, walk: Batches) -> tuple
     return alphas, totals
 
 
-def _infer_likelihood(emission: Spec, transition: Spec, label: Spec, length: Spec | None) -> tuple[Spec, ...]:
+def _infer_likelihood(
+    emission: Spec, transition: Spec, label: Spec, length: Spec | None = None, **_: Any
+) -> tuple[Spec, ...]:
     _check(emission, transition)
     count = -1 if length is None else emission.shape[0]
     return emission, emission, transition, Spec((count, 1), emission.dtype)
@@ -205,7 +207,9 @@ def _(xp, emission, transition, label, length, alpha, e, transition_exps, d_out,
     return chains.spread(xp, d_rows, tuple(emission.shape)), d_transition
 
 
-def _infer_decoding(emission: Spec, transition: Spec, label: Spec | None = None, length: Spec | None = None) -> Spec:
+def _infer_decoding(
+    emission: Spec, transition: Spec, label: Spec | None = None, length: Spec | None = None, **_: Any
+) -> Spec:
     _check(emission, transition)
     return Spec((emission.shape[0], 1) if length is None else emission.shape[:2], np.dtype(np.int64))
 

@@ -1,4 +1,5 @@
 """Rows of a table by number."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -64,19 +65,41 @@ def _infer_v1(w: Spec, ids: Spec, **_: Any) -> Spec:
     if w.ndim != 2:
         raise ValueError(f"the table must be [rows, width], got {list(w.shape)}")
     if not ids.shape or ids.shape[-1] not in (1, -1):
-        raise ValueError(f"the last dimension of Ids must be 1, got {list(ids.shape)}; lookup_table_v2 takes other shapes")
+        raise ValueError(
+            f"the last dimension of Ids must be 1, got {list(ids.shape)}; lookup_table_v2 takes other shapes"
+        )
     return Spec((*ids.shape[:-1], w.shape[1]), w.dtype)
 
 
 @op("lookup_table", "W, Ids -> Out", infer=_infer_v1, grad="Ids, W#, Out@GRAD -> W@GRAD")
-def lookup_table(xp, w, ids, *, is_sparse: bool = False, is_distributed: bool = False, padding_idx: Long = -1, remote_prefetch: bool = False,
-                 entry_config: str = "", is_test: bool = False, entry: str = "none", table_class: str = "none", table_names: Strings = (),
-                 trainer_id: int = 0, grad_inplace: bool = False, epmap: Strings = (), height_sections: Longs = ()):  # fmt: skip
+def lookup_table(
+    xp,
+    w,
+    ids,
+    *,
+    is_sparse: bool = False,
+    is_distributed: bool = False,
+    padding_idx: Long = -1,
+    remote_prefetch: bool = False,
+    entry_config: str = "",
+    is_test: bool = False,
+    entry: str = "none",
+    table_class: str = "none",
+    table_names: Strings = (),
+    trainer_id: int = 0,
+    grad_inplace: bool = False,
+    epmap: Strings = (),
+    height_sections: Longs = (),
+):
     # is_distributed alone is only a mark: without servers Paddle looks the rows up in W, too
     if remote_prefetch and epmap:
-        raise NotImplementedError(f"a table on servers ({', '.join(epmap)}) is not available; save the Program without remote_prefetch")
+        raise NotImplementedError(
+            f"a table on servers ({', '.join(epmap)}) is not available; save the Program without remote_prefetch"
+        )
     if not ids.shape or ids.shape[-1] != 1:
-        raise ValueError(f"the last dimension of Ids must be 1, got {list(ids.shape)}; lookup_table_v2 takes other shapes")
+        raise ValueError(
+            f"the last dimension of Ids must be 1, got {list(ids.shape)}; lookup_table_v2 takes other shapes"
+        )
     return _rows(xp, w, ids.reshape(ids.shape[:-1]), padding_idx)
 
 
@@ -102,7 +125,9 @@ def gather_tree(xp, ids, parents):
     _infer_gather_tree(ids, parents)
     steps, _, beams = ids.shape
     if parents.size and (int(parents.min()) < 0 or int(parents.max()) >= beams):
-        raise ValueError(f"Parents must be beam numbers in [0, {beams - 1}], got {int(parents.min())} to {int(parents.max())}")
+        raise ValueError(
+            f"Parents must be beam numbers in [0, {beams - 1}], got {int(parents.min())} to {int(parents.max())}"
+        )
     out = xp.empty_like(ids)
     beam = xp.broadcast_to(xp.arange(beams).reshape(1, -1), ids.shape[1:])
     for t in range(steps - 1, -1, -1):

@@ -217,7 +217,7 @@ def sampling_id(xp, x, *, min: float = 0.0, max: float = 1.0, seed: int = 0):
 
 def _infer_fusion_gru(x: Spec, h0: Spec | None, wx: Spec, wh: Spec, bias: Spec | None = None, **_: Any) -> tuple[Any, ...]:
     d = wh.shape[0]
-    return None, Spec((x.shape[0], 3 * d), x.dtype), None, None, Spec((x.shape[0], d), x.dtype)
+    return None, Spec((x.shape[0], wx.shape[1]), x.dtype), None, None, Spec((x.shape[0], d), x.dtype)
 
 
 @op("fusion_gru", "X, H0?, WeightX, WeightH, Bias? -> ReorderedH0~?, XX~, BatchedInput~?, BatchedOut~?, Hidden", infer=_infer_fusion_gru,
@@ -233,7 +233,7 @@ def fusion_gru(xp, x, h0, wx, wh, bias=None, *, activation: str = "tanh", gate_a
 def _infer_fusion_lstm(x: Spec, wx: Spec, wh: Spec, bias: Spec, *_: Any, **__: Any) -> tuple[Any, ...]:
     d = wh.shape[0]
     narrow = Spec((x.shape[0], d), x.dtype)
-    return narrow, narrow, Spec((x.shape[0], 4 * d), x.dtype), None, None, None, None, None, None
+    return narrow, narrow, Spec((x.shape[0], wx.shape[1]), x.dtype), None, None, None, None, None, None
 
 
 @op("fusion_lstm", "X, WeightX, WeightH, Bias, H0?, C0? -> Hidden, Cell, XX~, BatchedInput~?, BatchedHidden~?, BatchedCell~?, "

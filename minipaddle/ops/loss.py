@@ -3,6 +3,7 @@
 Formulas are Paddle 2.6.2's except where that gives a wrong gradient: soft labels that do not sum to 1, and the softmax
 that `softmax_with_cross_entropy` returns, are differentiated as they stand.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -31,7 +32,9 @@ def _column(shape: Any, axis: int) -> tuple[int, ...]:
 
 def _wrong_label(logits: Any, label: Any, wanted: Any, soft: bool) -> ValueError:
     kind = "soft labels, one weight per class" if soft else "class numbers"
-    return ValueError(f"the label must have shape {list(wanted)} ({kind}) for logits {list(logits.shape)}, got {list(label.shape)}")
+    return ValueError(
+        f"the label must have shape {list(wanted)} ({kind}) for logits {list(logits.shape)}, got {list(label.shape)}"
+    )
 
 
 def _check_classes(
@@ -58,7 +61,10 @@ def _infer_softmax_with_cross_entropy(
     if label.ndim != logits.ndim or not all(_fits(a, b) for a, b in zip(label.shape, wanted, strict=True)):
         raise _wrong_label(logits, label, wanted, soft_label)
     # what one side does not know the other may
-    known = [a if a != -1 or (i == at and not soft_label) else b for i, (a, b) in enumerate(zip(logits.shape, label.shape, strict=True))]
+    known = [
+        a if a != -1 or (i == at and not soft_label) else b
+        for i, (a, b) in enumerate(zip(logits.shape, label.shape, strict=True))
+    ]
     return Spec(known, logits.dtype), Spec(_column(known, at), logits.dtype)
 
 
@@ -70,10 +76,23 @@ def _log_softmax(xp: Any, x: Any, axis: int) -> tuple[Any, Any]:
     return e / total, shifted - xp.log(total)
 
 
-@op("softmax_with_cross_entropy", "Logits, Label -> Softmax, Loss", infer=_infer_softmax_with_cross_entropy,
-    grad="Label, Softmax, Softmax@GRAD?, Loss@GRAD -> Logits@GRAD")  # fmt: skip
-def softmax_with_cross_entropy(xp, logits, label, *, soft_label: bool = False, use_softmax: bool = True, numeric_stable_mode: bool = True,
-                               ignore_index: int = -100, axis: int = -1):  # fmt: skip
+@op(
+    "softmax_with_cross_entropy",
+    "Logits, Label -> Softmax, Loss",
+    infer=_infer_softmax_with_cross_entropy,
+    grad="Label, Softmax, Softmax@GRAD?, Loss@GRAD -> Logits@GRAD",
+)
+def softmax_with_cross_entropy(
+    xp,
+    logits,
+    label,
+    *,
+    soft_label: bool = False,
+    use_softmax: bool = True,
+    numeric_stable_mode: bool = True,
+    ignore_index: int = -100,
+    axis: int = -1,
+):
     shape = logits.shape
     if not shape or logits.dtype.kind != "f":
         raise ValueError(f"the logits must be a floating tensor with a class axis, got {logits.dtype}{list(shape)}")
@@ -90,7 +109,9 @@ def softmax_with_cross_entropy(xp, logits, label, *, soft_label: bool = False, u
         terms = xp.where(label == 0, xp.zeros_like(logs), label.astype(logits.dtype, copy=False) * logs)
         return softmax, -terms.sum(axis=at, keepdims=True)
     if label.dtype.kind not in "iu":
-        raise ValueError(f"class numbers must be integers, got a label of {label.dtype}; soft labels need soft_label=True")
+        raise ValueError(
+            f"class numbers must be integers, got a label of {label.dtype}; soft labels need soft_label=True"
+        )
     if use_softmax:
         try:
             found = by_kernel("softmax_with_cross_entropy", logits, label, axis, ignore_index)
@@ -110,8 +131,19 @@ def softmax_with_cross_entropy(xp, logits, label, *, soft_label: bool = False, u
 
 
 @softmax_with_cross_entropy.backward
-def _(xp, label, softmax, d_softmax, d_loss, *, soft_label: bool = False, use_softmax: bool = True, numeric_stable_mode: bool = True,
-      ignore_index: int = -100, axis: int = -1):  # fmt: skip
+def _(
+    xp,
+    label,
+    softmax,
+    d_softmax,
+    d_loss,
+    *,
+    soft_label: bool = False,
+    use_softmax: bool = True,
+    numeric_stable_mode: bool = True,
+    ignore_index: int = -100,
+    axis: int = -1,
+):
     if use_softmax and not soft_label and d_softmax is None:
         found = by_kernel("softmax_with_cross_entropy_grad", softmax, label, d_loss, axis, ignore_index)
         if found is not None:
@@ -127,7 +159,9 @@ def _(xp, label, softmax, d_softmax, d_loss, *, soft_label: bool = False, use_so
         total = (label != ignore_index).astype(softmax.dtype)
     if not use_softmax:
         nothing = target == 0
-        d = xp.where(nothing, xp.zeros_like(softmax), -(d_loss * target) / xp.where(nothing, xp.ones_like(softmax), softmax))
+        d = xp.where(
+            nothing, xp.zeros_like(softmax), -(d_loss * target) / xp.where(nothing, xp.ones_like(softmax), softmax)
+        )
         return d if d_softmax is None else d + d_softmax
     d = d_loss * (softmax * total - target)
     if d_softmax is not None:
@@ -153,7 +187,9 @@ def _check_nll(x: Any, label: Any, weight: Any) -> None:
         raise ValueError(f"the weight must have shape [{x.shape[1]}], one number per class, got {list(weight.shape)}")
 
 
-def _infer_nll(x: Spec, label: Spec, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean") -> tuple[Spec, Spec]:
+def _infer_nll(
+    x: Spec, label: Spec, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean"
+) -> tuple[Spec, Spec]:
     _check_reduction(reduction)
     _check_nll(x, label, weight)
     return Spec(label.shape if reduction == "none" else (), x.dtype), Spec((), x.dtype)
@@ -169,8 +205,12 @@ def _nll_weights(xp: Any, x: Any, label: Any, weight: Any, ignore_index: int) ->
     return counted, xp.expand_dims(place, 1)
 
 
-@op("nll_loss", "X, Label, Weight? -> Out, Total_weight", infer=_infer_nll,
-    grad="X#, Label, Weight?, Total_weight, Out@GRAD -> X@GRAD")  # fmt: skip
+@op(
+    "nll_loss",
+    "X, Label, Weight? -> Out, Total_weight",
+    infer=_infer_nll,
+    grad="X#, Label, Weight?, Total_weight, Out@GRAD -> X@GRAD",
+)
 def nll_loss(xp, x, label, weight=None, *, ignore_index: Long = -100, reduction: str = "mean"):
     _check_reduction(reduction)
     _check_nll(x, label, weight)
@@ -205,11 +245,19 @@ def _same_shapes(first: str, second: str) -> Callable[..., None]:
     def check(x: Any, y: Any) -> None:
         if x.ndim != y.ndim or not all(_fits(a, b) for a, b in zip(x.shape, y.shape, strict=True)):
             raise ValueError(f"{first} and {second} must have the same shape, got {list(x.shape)} and {list(y.shape)}")
+        if x.dtype != y.dtype:
+            raise ValueError(
+                f"{first} and {second} must have the same type, got {x.dtype} and {y.dtype}; cast one of them"
+            )
 
     return check
 
 
-_same_label, _same_target, _same_labels = _same_shapes("X", "Label"), _same_shapes("X", "Target"), _same_shapes("Predicted", "Labels")
+_same_label, _same_target, _same_labels = (
+    _same_shapes("X", "Label"),
+    _same_shapes("X", "Target"),
+    _same_shapes("Predicted", "Labels"),
+)
 
 
 def _infer_huber(x: Spec, y: Spec, *, delta: float) -> tuple[Spec, Spec]:
@@ -220,6 +268,8 @@ def _infer_huber(x: Spec, y: Spec, *, delta: float) -> tuple[Spec, Spec]:
 @op("huber_loss", "X, Y -> Out, Residual~", infer=_infer_huber, grad="X#, Y#, Residual, Out@GRAD -> X@GRAD, Y@GRAD")
 def huber_loss(xp, x, y, *, delta: float):
     refuse_integers(x)
+    if x.dtype != y.dtype:
+        raise ValueError(f"X and Y must have the same type, got {x.dtype} and {y.dtype}; cast one of them")
     residual = y - x
     size = xp.abs(residual)
     inner = residual * residual * const(x, 0.5)
@@ -242,8 +292,10 @@ def bce_loss(xp, x, label):
     refuse_integers(x)
     _same_label(x, label)
     if x.size and (bool((x < 0).any()) or bool((x > 1).any())):
-        raise ValueError(f"X must hold probabilities in [0, 1], got {float(x.min())} to {float(x.max())}; "
-                         "binary_cross_entropy_with_logits takes any number")  # fmt: skip
+        raise ValueError(
+            f"X must hold probabilities in [0, 1], got {float(x.min())} to {float(x.max())}; "
+            "binary_cross_entropy_with_logits takes any number"
+        )
     low, one = const(x, -100), const(x, 1)  # logarithms are cut off at -100
     with np.errstate(divide="ignore"):
         return (label - one) * xp.maximum(xp.log(one - x), low) - label * xp.maximum(xp.log(x), low)
@@ -259,9 +311,15 @@ def _infer_sigmoid_cross_entropy(x: Spec, label: Spec, pos_weight: Any = None, *
     return x
 
 
-@op("sigmoid_cross_entropy_with_logits", "X, Label, pos_weight? -> Out", infer=_infer_sigmoid_cross_entropy,
-    grad="X, Label, pos_weight?, Out@GRAD -> X@GRAD")  # fmt: skip
-def sigmoid_cross_entropy_with_logits(xp, x, label, pos_weight=None, *, normalize: bool = False, ignore_index: int = -100):
+@op(
+    "sigmoid_cross_entropy_with_logits",
+    "X, Label, pos_weight? -> Out",
+    infer=_infer_sigmoid_cross_entropy,
+    grad="X, Label, pos_weight?, Out@GRAD -> X@GRAD",
+)
+def sigmoid_cross_entropy_with_logits(
+    xp, x, label, pos_weight=None, *, normalize: bool = False, ignore_index: int = -100
+):
     """`pos_weight` is the factor of log(sigmoid(x)), which is what F.binary_cross_entropy_with_logits makes of its argument."""
     refuse_integers(x)
     _same_label(x, label)
@@ -326,7 +384,12 @@ def _infer_log_loss(predicted: Spec, labels: Spec, *, epsilon: float) -> Spec:
     return predicted
 
 
-@op("log_loss", "Predicted, Labels -> Loss", infer=_infer_log_loss, grad="Predicted, Labels, Loss@GRAD -> Predicted@GRAD")
+@op(
+    "log_loss",
+    "Predicted, Labels -> Loss",
+    infer=_infer_log_loss,
+    grad="Predicted, Labels, Loss@GRAD -> Predicted@GRAD",
+)
 def log_loss(xp, predicted, labels, *, epsilon: float):
     refuse_integers(predicted)
     _same_labels(predicted, labels)
@@ -386,7 +449,9 @@ def _check_symbols(xp: Any, label: Any, lengths: Any, classes: int) -> Any:
     return xp.where(used, label, xp.zeros_like(label)).astype("int64")
 
 
-def _infer_warpctc(logits: Spec, label: Spec, *_lengths: Any, blank: int = 0, norm_by_times: bool = False) -> tuple[Spec, Spec]:
+def _infer_warpctc(
+    logits: Spec, label: Spec, *_lengths: Any, blank: int = 0, norm_by_times: bool = False
+) -> tuple[Spec, Spec]:
     if logits.ndim != 3:
         raise ValueError(f"the logits must be [time, batch, classes], got {list(logits.shape)}")
     if logits.shape[2] != -1 and not 0 <= blank < logits.shape[2]:
@@ -400,8 +465,12 @@ def _shifted(xp: Any, a: Any, by: int) -> Any:
     return xp.concatenate([wide, a[:, :-by]], axis=1) if by > 0 else xp.concatenate([a[:, -by:], wide], axis=1)
 
 
-@op("warpctc", "Logits, Label, LogitsLength?, LabelLength? -> Loss, WarpCTCGrad~", infer=_infer_warpctc,
-    grad="Logits#, WarpCTCGrad, LogitsLength?, Loss@GRAD -> Logits@GRAD")  # fmt: skip
+@op(
+    "warpctc",
+    "Logits, Label, LogitsLength?, LabelLength? -> Loss, WarpCTCGrad~",
+    infer=_infer_warpctc,
+    grad="Logits#, WarpCTCGrad, LogitsLength?, Loss@GRAD -> Logits@GRAD",
+)
 def warpctc(xp, logits, label, logits_length=None, label_length=None, *, blank: int = 0, norm_by_times: bool = False):
     """-log of the probability of the label under softmax(logits), summed over alignments; 0 where none is long enough.
 
@@ -410,7 +479,9 @@ def warpctc(xp, logits, label, logits_length=None, label_length=None, *, blank: 
     refuse_integers(logits)
     _infer_warpctc(logits, label, blank=blank)
     if logits_length is None or label_length is None:
-        raise NotImplementedError("sequences packed by level of detail are not supported; give padded tensors and both lengths")
+        raise NotImplementedError(
+            "sequences packed by level of detail are not supported; give padded tensors and both lengths"
+        )
     steps, batch, classes = logits.shape
     if label.ndim != 2 or label.shape[0] != batch:
         raise ValueError(f"the label must be [{batch}, longest label], got {list(label.shape)}")
@@ -431,11 +502,16 @@ def warpctc(xp, logits, label, logits_length=None, label_length=None, *, blank: 
     ends = (column == 2 * sizes.reshape(-1, 1)) | (column == 2 * sizes.reshape(-1, 1) - 1)
     nothing = xp.full((batch, states), -np.inf, logits.dtype)
 
-    before = xp.empty((steps, batch, states), logits.dtype)  # log of all ways to be in a state, this step's emission included
+    before = xp.empty(
+        (steps, batch, states), logits.dtype
+    )  # log of all ways to be in a state, this step's emission included
     last = xp.where(column < 2, emitted[0], nothing)
     before[0] = last
     for t in range(1, steps):
-        last = xp.logaddexp(xp.logaddexp(last, _shifted(xp, last, 1)), xp.where(skips, _shifted(xp, last, 2), nothing)) + emitted[t]
+        last = (
+            xp.logaddexp(xp.logaddexp(last, _shifted(xp, last, 1)), xp.where(skips, _shifted(xp, last, 2), nothing))
+            + emitted[t]
+        )
         before[t] = last
     after = xp.empty_like(before)  # log of all ways to go on from a state, this step's emission left out
     skips_next = xp.zeros((batch, states), bool)
@@ -445,7 +521,9 @@ def warpctc(xp, logits, label, logits_length=None, label_length=None, *, blank: 
     for t in range(steps - 1, -1, -1):
         if t < steps - 1:
             n = following + emitted[t + 1]
-            following = xp.logaddexp(xp.logaddexp(n, _shifted(xp, n, -1)), xp.where(skips_next, _shifted(xp, n, -2), nothing))
+            following = xp.logaddexp(
+                xp.logaddexp(n, _shifted(xp, n, -1)), xp.where(skips_next, _shifted(xp, n, -2), nothing)
+            )
         following = xp.where((times == t + 1).reshape(-1, 1), start, following)
         after[t] = following
 
@@ -489,8 +567,12 @@ def _infer_warprnnt(
     return Spec(x.shape[:1], x.dtype), x
 
 
-@op("warprnnt", "input, label, input_lengths, label_lengths -> loss, warprnntgrad~", infer=_infer_warprnnt,
-    grad="input#, warprnntgrad, loss@GRAD -> input@GRAD")  # fmt: skip
+@op(
+    "warprnnt",
+    "input, label, input_lengths, label_lengths -> loss, warprnntgrad~",
+    infer=_infer_warprnnt,
+    grad="input#, warprnntgrad, loss@GRAD -> input@GRAD",
+)
 def warprnnt(xp, x, label, input_lengths, label_lengths, *, blank: int = 0, fastemit_lambda: float = 0.0):
     """-log of the probability of the label; `x` holds log-probabilities (as Paddle's CPU kernel takes them).
 
@@ -523,7 +605,10 @@ def warprnnt(xp, x, label, input_lengths, label_lengths, *, blank: int = 0, fast
         u = xp.arange(max(0, d - steps + 1), min(rows, d + 1))
         diagonals.append((d - u, u))
     for t, u in diagonals[1:]:
-        came = xp.logaddexp(before[:, t, u + 1] + none[:, xp.maximum(t - 1, 0), u], before[:, t + 1, u] + emit[:, t, xp.maximum(u - 1, 0)])
+        came = xp.logaddexp(
+            before[:, t, u + 1] + none[:, xp.maximum(t - 1, 0), u],
+            before[:, t + 1, u] + emit[:, t, xp.maximum(u - 1, 0)],
+        )
         before[:, t + 1, u + 1] = came
     before = before[:, 1:, 1:]
     for t, u in reversed(diagonals):
@@ -541,9 +626,9 @@ def warprnnt(xp, x, label, input_lengths, label_lengths, *, blank: int = 0, fast
         d_none = xp.where(valid, -xp.exp(before + none + next_none - safe), xp.zeros_like(none))
         d_emit = xp.where(valid, -xp.exp(before + emit + after[:, :-1, 1:] - safe), xp.zeros_like(none))
     classes_at = xp.arange(classes).reshape(1, 1, 1, -1)
-    gradient = xp.expand_dims(d_none, 3) * (classes_at == blank) + xp.expand_dims(d_emit * const(x, 1 + fastemit_lambda), 3) * (
-        classes_at == place
-    )
+    gradient = xp.expand_dims(d_none, 3) * (classes_at == blank) + xp.expand_dims(
+        d_emit * const(x, 1 + fastemit_lambda), 3
+    ) * (classes_at == place)
     return -total, gradient.astype(x.dtype, copy=False)
 
 
@@ -556,7 +641,15 @@ def _(xp, x, gradient, d_loss):
 
 
 def _infer_hierarchical_sigmoid(
-    x: Spec, w: Spec, label: Spec, table: Any = None, code: Any = None, bias: Any = None, *, num_classes: int = 2, **_: Any
+    x: Spec,
+    w: Spec,
+    label: Spec,
+    table: Any = None,
+    code: Any = None,
+    bias: Any = None,
+    *,
+    num_classes: int = 2,
+    **_: Any,
 ) -> tuple[Any, ...]:
     if x.ndim != 2 or w.ndim != 2 or not _fits(x.shape[1], w.shape[1]):
         raise ValueError(f"X must be [N, D] and W [rows, D], got {list(x.shape)} and {list(w.shape)}")
@@ -565,7 +658,9 @@ def _infer_hierarchical_sigmoid(
     if table is not None and (
         table.ndim != 2 or code.ndim != 2 or not all(_fits(a, b) for a, b in zip(table.shape, code.shape, strict=True))
     ):
-        raise ValueError(f"PathTable and PathCode must be [N, depth] alike, got {list(table.shape)} and {list(code.shape)}")
+        raise ValueError(
+            f"PathTable and PathCode must be [N, depth] alike, got {list(table.shape)} and {list(code.shape)}"
+        )
     width = _depth(num_classes) if table is None else table.shape[1]
     return Spec((x.shape[0], 1), x.dtype), Spec((x.shape[0], width), x.dtype), None
 
@@ -584,17 +679,41 @@ def _tree_path(xp: Any, label: Any, table: Any, code: Any, num_classes: int) -> 
     bits = xp.arange(_depth(num_classes)).reshape(1, -1)
     above = leaf >> (bits + 1)
     runs = above > 0
-    return xp.where(runs, above - 1, xp.zeros_like(above)), xp.where(runs, (leaf >> bits) & 1, xp.zeros_like(above)), runs
+    return (
+        xp.where(runs, above - 1, xp.zeros_like(above)),
+        xp.where(runs, (leaf >> bits) & 1, xp.zeros_like(above)),
+        runs,
+    )
 
 
-@op("hierarchical_sigmoid", "X, W, Label, PathTable?, PathCode?, Bias? -> Out, PreOut~, W_Out~?", infer=_infer_hierarchical_sigmoid,
-    grad="X, W, Label, PathTable?, PathCode?, Bias?#, PreOut, Out@GRAD -> X@GRAD, W@GRAD, Bias@GRAD")  # fmt: skip
-def hierarchical_sigmoid(xp, x, w, label, table=None, code=None, bias=None, *, num_classes: int = 2, is_sparse: bool = False,
-                         trainer_id: int = 0, height_sections: Longs = (), epmap: Strings = (), table_names: Strings = ()):  # fmt: skip
+@op(
+    "hierarchical_sigmoid",
+    "X, W, Label, PathTable?, PathCode?, Bias? -> Out, PreOut~, W_Out~?",
+    infer=_infer_hierarchical_sigmoid,
+    grad="X, W, Label, PathTable?, PathCode?, Bias?#, PreOut, Out@GRAD -> X@GRAD, W@GRAD, Bias@GRAD",
+)
+def hierarchical_sigmoid(
+    xp,
+    x,
+    w,
+    label,
+    table=None,
+    code=None,
+    bias=None,
+    *,
+    num_classes: int = 2,
+    is_sparse: bool = False,
+    trainer_id: int = 0,
+    height_sections: Longs = (),
+    epmap: Strings = (),
+    table_names: Strings = (),
+):
     refuse_integers(x)
     _infer_hierarchical_sigmoid(x, w, label, table, code, bias, num_classes=num_classes)
     if label.size != x.shape[0]:
-        raise ValueError(f"the label must hold {x.shape[0]} class numbers, one per row of X, got shape {list(label.shape)}")
+        raise ValueError(
+            f"the label must hold {x.shape[0]} class numbers, one per row of X, got shape {list(label.shape)}"
+        )
     _check_classes(label, xp.ones_like(label, bool), num_classes, -1)
     node, side, runs = _tree_path(xp, label, table, code, num_classes)
     if x.shape[0] and int(node.max()) >= w.shape[0]:
@@ -609,11 +728,26 @@ def hierarchical_sigmoid(xp, x, w, label, table=None, code=None, bias=None, *, n
 
 
 @hierarchical_sigmoid.backward
-def _(xp, x, w, label, table, code, bias, soft, d_out, *, num_classes: int = 2, needs: tuple[bool, ...] = (True, True, True)):
+def _(
+    xp,
+    x,
+    w,
+    label,
+    table,
+    code,
+    bias,
+    soft,
+    d_out,
+    *,
+    num_classes: int = 2,
+    needs: tuple[bool, ...] = (True, True, True),
+):
     node, side, runs = _tree_path(xp, label, table, code, num_classes)
     d = (const(x, 1) - xp.exp(-soft) - side.astype(x.dtype)) * runs.astype(x.dtype) * d_out.reshape((x.shape[0], 1))
     d_x = xp.matmul(xp.expand_dims(d, 1), w[node])[:, 0] if needs[0] else None
-    d_w = zeros_added_at(xp, w.shape, x.dtype, (node,), xp.expand_dims(d, 2) * xp.expand_dims(x, 1)) if needs[1] else None
+    d_w = (
+        zeros_added_at(xp, w.shape, x.dtype, (node,), xp.expand_dims(d, 2) * xp.expand_dims(x, 1)) if needs[1] else None
+    )
     d_bias = None
     if bias is not None and needs[2]:
         d_bias = zeros_added_at(xp, (product(bias.shape),), x.dtype, (node,), d).reshape(tuple(bias.shape))
@@ -625,19 +759,39 @@ def _(xp, x, w, label, table, code, bias, soft, d_out, *, num_classes: int = 2, 
 
 def _one_device(nranks: int) -> None:
     if nranks > 1:
-        raise NotImplementedError(f"nranks = {nranks}: classes divided over devices are not supported; run it on one device")
+        raise NotImplementedError(
+            f"nranks = {nranks}: classes divided over devices are not supported; run it on one device"
+        )
 
 
 def _infer_margin(logits: Spec, label: Spec, **_: Any) -> tuple[Spec, Spec]:
     if logits.ndim != 2 or label.ndim not in (1, 2) or not _fits(product(label.shape), logits.shape[0]):
-        raise ValueError(f"the logits must be [N, C] and the label [N, 1], got {list(logits.shape)} and {list(label.shape)}")
+        raise ValueError(
+            f"the logits must be [N, C] and the label [N, 1], got {list(logits.shape)} and {list(label.shape)}"
+        )
     return logits, Spec((logits.shape[0], 1), logits.dtype)
 
 
-@op("margin_cross_entropy", "Logits, Label -> Softmax, Loss", infer=_infer_margin,
-    grad="Logits, Label, Softmax, Softmax@GRAD?, Loss@GRAD -> Logits@GRAD")  # fmt: skip
-def margin_cross_entropy(xp, logits, label, *, return_softmax: bool = False, ring_id: int = 0, rank: int = 0, nranks: int = 1,
-                         margin1: float = 1.0, margin2: float = 0.5, margin3: float = 0.0, scale: float = 64.0):  # fmt: skip
+@op(
+    "margin_cross_entropy",
+    "Logits, Label -> Softmax, Loss",
+    infer=_infer_margin,
+    grad="Logits, Label, Softmax, Softmax@GRAD?, Loss@GRAD -> Logits@GRAD",
+)
+def margin_cross_entropy(
+    xp,
+    logits,
+    label,
+    *,
+    return_softmax: bool = False,
+    ring_id: int = 0,
+    rank: int = 0,
+    nranks: int = 1,
+    margin1: float = 1.0,
+    margin2: float = 0.5,
+    margin3: float = 0.0,
+    scale: float = 64.0,
+):
     """Cross entropy of scale * cos, where the cosine of the right class is cos(margin1 * angle + margin2) - margin3."""
     refuse_integers(logits)
     _infer_margin(logits, label)
@@ -655,7 +809,9 @@ def margin_cross_entropy(xp, logits, label, *, return_softmax: bool = False, rin
 
 
 @margin_cross_entropy.backward
-def _(xp, logits, label, softmax, d_softmax, d_loss, *, margin1: float = 1.0, margin2: float = 0.5, scale: float = 64.0):
+def _(
+    xp, logits, label, softmax, d_softmax, d_loss, *, margin1: float = 1.0, margin2: float = 0.5, scale: float = 64.0
+):
     chosen = xp.arange(logits.shape[1]).reshape(1, -1) == label.reshape(-1, 1)
     d = (softmax - chosen.astype(softmax.dtype)) * d_loss.reshape((logits.shape[0], 1))
     if d_softmax is not None:
@@ -664,8 +820,10 @@ def _(xp, logits, label, softmax, d_softmax, d_loss, *, margin1: float = 1.0, ma
     edge = const(logits, 1 - 1e-6 if logits.dtype.itemsize < 8 else 1 - 1e-12)  # the slope is infinite at angle 0
     inside = xp.minimum(xp.maximum(xp.where(chosen, logits, xp.zeros_like(logits)), -edge), edge)
     angle = xp.arccos(inside)
-    slope = xp.sin(angle * const(logits, margin1) + const(logits, margin2)) * const(logits, margin1) / xp.sqrt(
-        const(logits, 1) - inside * inside
+    slope = (
+        xp.sin(angle * const(logits, margin1) + const(logits, margin2))
+        * const(logits, margin1)
+        / xp.sqrt(const(logits, 1) - inside * inside)
     )
     return xp.where(chosen, d * slope, d)
 
@@ -679,8 +837,18 @@ def _infer_center_sample(label: Spec, *, num_classes: int, num_samples: int, **_
 
 
 @op("class_center_sample", "Label -> RemappedLabel, SampledLocalClassCenter", infer=_infer_center_sample, random=True)
-def class_center_sample(xp, label, *, num_classes: int, num_samples: int, ring_id: int = 0, rank: int = 0, nranks: int = 1,
-                        fix_seed: bool = False, seed: int = 0):  # fmt: skip
+def class_center_sample(
+    xp,
+    label,
+    *,
+    num_classes: int,
+    num_samples: int,
+    ring_id: int = 0,
+    rank: int = 0,
+    nranks: int = 1,
+    fix_seed: bool = False,
+    seed: int = 0,
+):
     """All classes that occur, sorted, filled up to `num_samples` with others drawn at random; labels counted in that list."""
     _infer_center_sample(label, num_classes=num_classes, num_samples=num_samples)
     _one_device(nranks)

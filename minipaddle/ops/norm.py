@@ -350,7 +350,7 @@ def _rows_normal(xp: Any, x: Any, rows: int, epsilon: float) -> tuple[Any, Any, 
     found = by_kernel("layer_norm", x.reshape(rows, -1), None, None, epsilon, 1) if x.size else None
     if found is not None:
         return found
-    flat = x.reshape((rows, x.size // max(rows, 1)))
+    flat = x.reshape((rows, x.size // rows if rows else 1))
     mean = flat.mean(axis=1, keepdims=True)
     distance = flat - mean
     variance = xp.square(distance).mean(axis=1, keepdims=True)
@@ -371,7 +371,7 @@ def _rows_normal_back(
 ) -> tuple[Any, Any, Any]:
     """Gradients of x [N, C, ...] normalised in `rows` rows and scaled per channel, of the scale and of the bias."""
     n = x.shape[0]
-    size = x.size // max(rows, 1)
+    size = x.size // rows if rows else 1
     flat = x.reshape((rows, size))
     if differentiated_again(xp):
         middle = flat.mean(axis=1, keepdims=True)

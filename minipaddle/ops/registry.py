@@ -303,7 +303,10 @@ def _gradient_op(forward: Op) -> Op:
     gradient = Op(forward.grad_type, run, plan.slots_in, plan.slots_out, forward.attrs)
     gradient.is_random, gradient.gradient_of = False, forward
     if "lod" in plan.attr_names or (forward.lod_takes and plan.all_attrs):
-        gradient.lod_takes = forward.lod_takes
+        # where the gradient does not read the input itself, an output that shares its lod
+        present = {s.name for s in plan.slots_in}
+        shares = {rule.source: rule.slot for rule in forward.lod_rules if rule.slot in present}
+        gradient.lod_takes = tuple(slot if slot in present else shares.get(slot, slot) for slot in forward.lod_takes)
     return gradient
 
 

@@ -47,7 +47,9 @@ def _lstm_step(xp: Any, x: Any, hidden: Any, h: Any, c: Any, gates: Any, extra: 
     return gates[:, 3 * n :] * xp.tanh(c), c
 
 
-def _lstm_back(xp: Any, d_h: Any, d_c: Any, h: Any, c: Any, gates: Any, extra: Any, d_x: Any, d_hidden: Any) -> tuple[Any, Any]:
+def _lstm_back(
+    xp: Any, d_h: Any, d_c: Any, h: Any, c: Any, gates: Any, extra: Any, d_x: Any, d_hidden: Any
+) -> tuple[Any, Any]:
     n, one = d_h.shape[1], const(d_h, 1)
     i, f, g, o = (gates[:, k * n : (k + 1) * n] for k in range(4))
     t = xp.tanh(extra)
@@ -69,7 +71,9 @@ def _gru_step(xp: Any, x: Any, hidden: Any, h: Any, c: Any, gates: Any, extra: A
     return (h - candidate) * gates[:, n : 2 * n] + candidate, None
 
 
-def _gru_back(xp: Any, d_h: Any, d_c: Any, h: Any, c: Any, gates: Any, extra: Any, d_x: Any, d_hidden: Any) -> tuple[Any, Any]:
+def _gru_back(
+    xp: Any, d_h: Any, d_c: Any, h: Any, c: Any, gates: Any, extra: Any, d_x: Any, d_hidden: Any
+) -> tuple[Any, Any]:
     n, one = d_h.shape[1], const(d_h, 1)
     r, z, candidate = (gates[:, k * n : (k + 1) * n] for k in range(3))
     inner = d_h * (one - z) * (one - candidate * candidate)
@@ -86,7 +90,9 @@ def _tanh_step(xp: Any, x: Any, hidden: Any, h: Any, c: Any, gates: Any, extra: 
     return gates, None
 
 
-def _tanh_back(xp: Any, d_h: Any, d_c: Any, h: Any, c: Any, gates: Any, extra: Any, d_x: Any, d_hidden: Any) -> tuple[Any, Any]:
+def _tanh_back(
+    xp: Any, d_h: Any, d_c: Any, h: Any, c: Any, gates: Any, extra: Any, d_x: Any, d_hidden: Any
+) -> tuple[Any, Any]:
     d_x[:] = d_h * (const(d_h, 1) - gates * gates)
     d_hidden[:] = d_x
     return None, None
@@ -97,7 +103,9 @@ def _relu_step(xp: Any, x: Any, hidden: Any, h: Any, c: Any, gates: Any, extra: 
     return gates, None
 
 
-def _relu_back(xp: Any, d_h: Any, d_c: Any, h: Any, c: Any, gates: Any, extra: Any, d_x: Any, d_hidden: Any) -> tuple[Any, Any]:
+def _relu_back(
+    xp: Any, d_h: Any, d_c: Any, h: Any, c: Any, gates: Any, extra: Any, d_x: Any, d_hidden: Any
+) -> tuple[Any, Any]:
     d_x[:] = d_h * (gates > 0)
     d_hidden[:] = d_x
     return None, None
@@ -117,7 +125,9 @@ def _cell_of(mode: str) -> _Cell:
     return _CELLS[mode]
 
 
-def _check(x: Any, states: Any, weights: Any, cell: _Cell, rows: int, hidden_size: int, layers: int, directions: int) -> None:
+def _check(
+    x: Any, states: Any, weights: Any, cell: _Cell, rows: int, hidden_size: int, layers: int, directions: int
+) -> None:
     if x.ndim != 3:
         raise ValueError(f"Input must be [time, batch, features], got {list(x.shape)}")
     if len(states) != cell.states:
@@ -125,9 +135,13 @@ def _check(x: Any, states: Any, weights: Any, cell: _Cell, rows: int, hidden_siz
     for s in states:
         wanted = (rows, x.shape[1], hidden_size)
         if s.ndim != 3 or any(-1 not in (a, b) and a != b for a, b in zip(s.shape, wanted, strict=True)):
-            raise ValueError(f"an initial state must be [layers * directions, batch, hidden] = {list(wanted)}, got {list(s.shape)}")
+            raise ValueError(
+                f"an initial state must be [layers * directions, batch, hidden] = {list(wanted)}, got {list(s.shape)}"
+            )
     if len(weights) not in (2 * rows, 4 * rows):
-        raise ValueError(f"WeightList must hold {2 * rows} weights, and as many biases or none, got {len(weights)} tensors")
+        raise ValueError(
+            f"WeightList must hold {2 * rows} weights, and as many biases or none, got {len(weights)} tensors"
+        )
     for k in range(rows):
         width = x.shape[2] if k < directions else directions * hidden_size
         for w, columns in ((weights[2 * k], width), (weights[2 * k + 1], hidden_size)):
@@ -144,9 +158,19 @@ def _kept_width(cell: _Cell, hidden_size: int) -> int:
 
 
 def _infer_rnn(
-    x: Spec, states: Any, weights: Any, lengths: Any = None, *, dropout_prob: float = 0.0, is_bidirec: bool = False,
-    hidden_size: int = 100, num_layers: int = 1, mode: str = "RNN_TANH", is_test: bool = False, **_: Any,
-) -> tuple[Any, ...]:  # fmt: skip
+    x: Spec,
+    states: Any,
+    weights: Any,
+    lengths: Any = None,
+    *,
+    dropout_prob: float = 0.0,
+    is_bidirec: bool = False,
+    hidden_size: int = 100,
+    num_layers: int = 1,
+    mode: str = "RNN_TANH",
+    is_test: bool = False,
+    **_: Any,
+) -> tuple[Any, ...]:
     cell, directions = _cell_of(mode), 2 if is_bidirec else 1
     rows = num_layers * directions
     _check(x, states, weights, cell, rows, hidden_size, num_layers, directions)
@@ -176,7 +200,9 @@ def _masks(xp: Any, lengths: Any, x: Any) -> Any:
     if lengths is None:
         return None
     if lengths.size != x.shape[1]:
-        raise ValueError(f"SequenceLength must hold {x.shape[1]} numbers, one per sequence, got shape {list(lengths.shape)}")
+        raise ValueError(
+            f"SequenceLength must hold {x.shape[1]} numbers, one per sequence, got shape {list(lengths.shape)}"
+        )
     return (xp.arange(x.shape[0]).reshape(-1, 1, 1) < lengths.reshape(1, -1, 1)).astype(x.dtype)
 
 
@@ -196,11 +222,30 @@ def _dropout(x: Any, mask: Any, p: float) -> Any:
     return x * mask.astype(x.dtype) * const(x, 0.0 if p >= 1 else 1 / (1 - p))
 
 
-@op("rnn", "Input, PreState*, WeightList*, SequenceLength? -> Out, DropoutState~, State*, Reserve~", infer=_infer_rnn, random=True,
+@op(
+    "rnn",
+    "Input, PreState*, WeightList*, SequenceLength? -> Out, DropoutState~, State*, Reserve~",
+    infer=_infer_rnn,
+    random=True,
     grad="Input, PreState*, WeightList*, SequenceLength?, DropoutState, Reserve, Out@GRAD, State@GRAD* -> "
-    "Input@GRAD, PreState@GRAD*, WeightList@GRAD*")  # fmt: skip
-def rnn(xp, x, states, weights, lengths=None, *, dropout_prob: float = 0.0, is_bidirec: bool = False, input_size: int = 10,
-        hidden_size: int = 100, num_layers: int = 1, mode: str = "RNN_TANH", seed: int = 0, is_test: bool = False):  # fmt: skip
+    "Input@GRAD, PreState@GRAD*, WeightList@GRAD*",
+)
+def rnn(
+    xp,
+    x,
+    states,
+    weights,
+    lengths=None,
+    *,
+    dropout_prob: float = 0.0,
+    is_bidirec: bool = False,
+    input_size: int = 10,
+    hidden_size: int = 100,
+    num_layers: int = 1,
+    mode: str = "RNN_TANH",
+    seed: int = 0,
+    is_test: bool = False,
+):
     """Input [time, batch, features], states [layers * directions, batch, hidden]; WeightList: all weights, then all biases."""
     cell, directions, n = _cell_of(mode), 2 if is_bidirec else 1, hidden_size
     rows = num_layers * directions
@@ -244,8 +289,23 @@ def rnn(xp, x, states, weights, lengths=None, *, dropout_prob: float = 0.0, is_b
 
 
 @rnn.backward
-def _(xp, x, states, weights, lengths, dropped, reserve, d_out, d_states, *, dropout_prob: float = 0.0, is_bidirec: bool = False,
-      hidden_size: int = 100, num_layers: int = 1, mode: str = "RNN_TANH"):  # fmt: skip
+def _(
+    xp,
+    x,
+    states,
+    weights,
+    lengths,
+    dropped,
+    reserve,
+    d_out,
+    d_states,
+    *,
+    dropout_prob: float = 0.0,
+    is_bidirec: bool = False,
+    hidden_size: int = 100,
+    num_layers: int = 1,
+    mode: str = "RNN_TANH",
+):
     cell, directions, n = _cell_of(mode), 2 if is_bidirec else 1, hidden_size
     rows = num_layers * directions
     steps, batch, _ = x.shape
@@ -263,7 +323,7 @@ def _(xp, x, states, weights, lengths, dropped, reserve, d_out, d_states, *, dro
         else:
             fed = x
         flat = fed.reshape(steps * batch, -1)
-        d_flat = None
+        d_flat: Any = None
         for direction in range(directions):
             row = layer * directions + direction
             kept, w_h = keeps[row], weights[2 * row + 1]
@@ -289,9 +349,16 @@ def _(xp, x, states, weights, lengths, dropped, reserve, d_out, d_states, *, dro
                     d_h_new = d_h * mask[t]
                     d_c_new = None if d_c is None else d_c * mask[t]
                 direct, d_c_old = cell.backward(
-                    xp, d_h_new, d_c_new, h_before[t], None if c_before is None else c_before[t], kept.gates[t], kept.extra[t],
-                    d_x[t], d_hidden[t],
-                )  # fmt: skip
+                    xp,
+                    d_h_new,
+                    d_c_new,
+                    h_before[t],
+                    None if c_before is None else c_before[t],
+                    kept.gates[t],
+                    kept.extra[t],
+                    d_x[t],
+                    d_hidden[t],
+                )
                 d_old = d_hidden[t] @ w_h
                 if direct is not None:
                     d_old = d_old + direct

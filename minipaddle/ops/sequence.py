@@ -403,7 +403,7 @@ def sequence_enumerate(xp, x, *, win_size: int, pad_value: int = 0, lod=None):
     return xp.where(xp.asarray(outside == 0), found, xp.full_like(found, pad_value))
 
 
-def _infer_row_conv(x: Spec, filter: Spec) -> Spec:
+def _infer_row_conv(x: Spec, filter: Spec, **_: Any) -> Spec:
     if filter.ndim != 2 or (-1 not in (filter.shape[1], x.shape[-1]) and filter.shape[1] != x.shape[-1]):
         raise ValueError(f"Filter must be [context, {x.shape[-1]}], got {list(filter.shape)}")
     return x

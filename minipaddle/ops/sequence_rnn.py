@@ -31,9 +31,8 @@ def _activation(name: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, An
     return _ACTIVATIONS[name]
 
 
-def _weight(xp: Any, weight: Any, wanted: tuple[int, ...], slot: str = "Weight") -> None:
-    if tuple(weight.shape) != wanted:
-        raise ValueError(f"{slot} must have shape {list(wanted)}, got {list(weight.shape)}")
+def _times(n: int, d: int) -> int:
+    return -1 if d == -1 else n * d
 
 
 def _first(xp: Any, start: Any, walk: Batches, width: int, dtype: Any) -> Any:
@@ -82,31 +81,38 @@ def _gru_step(xp: Any, x: Any, h: Any, gates: Any, candidate: Any, act: Any, gat
 
 
 def _gru_step_back(
-    xp: Any, d_new: Any, gate: Any, h: Any, reset: Any, gates: Any, candidate: Any, act: Any, gate_act: Any, origin: bool
-) -> tuple[Any, ...]:
-    """Gradients of x, h and of the two matrices."""
+    xp: Any, d_new: Any, gate: Any, h: Any, reset: Any, gates: Any, candidate: Any, act: Any, gate_act: Any, origin: bool,
+    d_gate: Any = None, d_more: Any = None,
+) -> tuple[Any, ...]:  # fmt: skip
+    """Gradients of x, h and of the two matrices. d_gate, d_more: gradients of the gates and of r * h, if they were used too."""
     d = h.shape[1]
     u, r, c = gate[:, :d], gate[:, d : 2 * d], gate[:, 2 * d :]
     if origin:
         d_u, d_c, d_h = d_new * (h - c), d_new * (1 - u), d_new * u
     else:
         d_u, d_c, d_h = d_new * (c - h), d_new * u, d_new * (1 - u)
+    d_r = None
+    if d_gate is not None:
+        d_u, d_r, d_c = d_u + d_gate[:, :d], d_gate[:, d : 2 * d], d_c + d_gate[:, 2 * d :]
     d_c = d_c * act(xp, c)
     d_reset = d_c @ candidate.swapaxes(0, 1)
-    d_ur = xp.concatenate([d_u, d_reset * h], axis=1) * gate_act(xp, gate[:, : 2 * d])
+    if d_more is not None:
+        d_reset = d_reset + d_more
+    d_r = d_reset * h if d_r is None else d_r + d_reset * h
+    d_ur = xp.concatenate([d_u, d_r], axis=1) * gate_act(xp, gate[:, : 2 * d])
     d_h = d_h + d_reset * r + d_ur @ gates.swapaxes(0, 1)
     return xp.concatenate([d_ur, d_c], axis=1), d_h, h.swapaxes(0, 1) @ d_ur, reset.swapaxes(0, 1) @ d_c
 
 
-def _infer_gru(x: Spec, h0: Spec | None, weight: Spec, bias: Spec | None, **_: Any) -> tuple[Spec, ...]:
+def _infer_gru(x: Spec, h0: Spec | None, weight: Spec, bias: Spec | None = None, **_: Any) -> tuple[Spec, ...]:
     d = weight.shape[0]
     if x.ndim != 2 or weight.ndim != 2 or (-1 not in (d, weight.shape[1]) and weight.shape[1] != 3 * d):
         raise ValueError(f"Input must be a matrix and Weight [D, 3 D], got shapes {list(x.shape)} and {list(weight.shape)}")
     if -1 not in (d, x.shape[1]) and x.shape[1] != 3 * d:
         raise ValueError(f"Input must have 3 * {d} = {3 * d} columns, got {x.shape[1]}")
-    if bias is not None and -1 not in bias.shape and tuple(bias.shape) != (1, 3 * d):
+    if d != -1 and bias is not None and -1 not in bias.shape and tuple(bias.shape) != (1, 3 * d):
         raise ValueError(f"Bias must have shape [1, {3 * d}], got {list(bias.shape)}")
-    wide, narrow = Spec((x.shape[0], 3 * d if d != -1 else -1), x.dtype), Spec((x.shape[0], d), x.dtype)
+    wide, narrow = Spec((x.shape[0], _times(3, d)), x.dtype), Spec((x.shape[0], d), x.dtype)
     return wide, narrow, narrow, narrow
 
 
@@ -159,7 +165,7 @@ def _(xp, x, h0, weight, bias, gate, reset, batch_hidden, hidden, d_hidden, *, a
     return d_x, d_start, d_weight, None if bias is None else d_x.sum(axis=0, keepdims=True)
 
 
-def _infer_gru_unit(x: Spec, h: Spec, weight: Spec, bias: Spec | None, **_: Any) -> tuple[Spec, ...]:
+def _infer_gru_unit(x: Spec, h: Spec, weight: Spec, bias: Spec | None = None, **_: Any) -> tuple[Spec, ...]:
     gate, narrow, _, _ = _infer_gru(x, None, weight, bias)
     if h.ndim != 2 or (-1 not in (h.shape[1], weight.shape[0]) and h.shape[1] != weight.shape[0]):
         raise ValueError(f"HiddenPrev must be [rows, {weight.shape[0]}], got {list(h.shape)}")
@@ -173,7 +179,7 @@ def _by_number(number: int) -> tuple[Callable[[Any, Any], Any], Callable[[Any, A
 
 
 @op("gru_unit", "Input, HiddenPrev, Weight, Bias? -> Gate, ResetHiddenPrev, Hidden", infer=_infer_gru_unit,
-    grad="Input#, HiddenPrev, Weight, Bias#, Gate, ResetHiddenPrev, Hidden@GRAD"
+    grad="Input#, HiddenPrev, Weight, Bias#, Gate, ResetHiddenPrev, Hidden@GRAD, Gate@GRAD?, ResetHiddenPrev@GRAD?"
          " -> Input@GRAD, HiddenPrev@GRAD, Weight@GRAD, Bias@GRAD", lod="-> Hidden=Input")  # fmt: skip
 def gru_unit(xp, x, h, weight, bias=None, *, activation: int = 2, gate_activation: int = 1, origin_mode: bool = False):
     _infer_gru_unit(x, h, weight, bias)
@@ -183,11 +189,13 @@ def gru_unit(xp, x, h, weight, bias=None, *, activation: int = 2, gate_activatio
 
 
 @gru_unit.backward
-def _(xp, x, h, weight, bias, gate, reset, d_hidden, *, activation: int = 2, gate_activation: int = 1,
+def _(xp, x, h, weight, bias, gate, reset, d_hidden, d_gate, d_more, *, activation: int = 2, gate_activation: int = 1,
       origin_mode: bool = False):  # fmt: skip
     gates, candidate = _gru_parts(weight, weight.shape[0])
     act, gate_act = _by_number(activation)[1], _by_number(gate_activation)[1]
-    d_x, d_h, d_g, d_c = _gru_step_back(xp, d_hidden, gate, h, reset, gates, candidate, act, gate_act, origin_mode)
+    d_x, d_h, d_g, d_c = _gru_step_back(
+        xp, d_hidden, gate, h, reset, gates, candidate, act, gate_act, origin_mode, d_gate, d_more
+    )
     d_weight = xp.concatenate([d_g.reshape(-1), d_c.reshape(-1)]).reshape(tuple(weight.shape))
     return d_x, d_h, d_weight, None if bias is None else d_x.sum(axis=0, keepdims=True)
 
@@ -202,7 +210,7 @@ def _infer_lstm(x: Spec, h0: Spec | None, c0: Spec | None, weight: Spec, bias: S
         raise ValueError(f"Input must be a matrix and Weight [D, 4 D], got shapes {list(x.shape)} and {list(weight.shape)}")
     _check_lstm(x, h0, c0, d, bias, use_peepholes)
     narrow = Spec((x.shape[0], d), x.dtype)
-    return narrow, narrow, Spec((x.shape[0], 4 * d if d != -1 else -1), x.dtype), narrow
+    return narrow, narrow, Spec((x.shape[0], _times(4, d)), x.dtype), narrow
 
 
 def _check_lstm(x: Any, h0: Any, c0: Any, d: int, bias: Any, use_peepholes: bool) -> None:
@@ -366,17 +374,17 @@ def _(xp, x, c_prev, c, d_c, d_h, *, forget_bias: float = 0.0):
 def _infer_lstmp(x: Spec, h0: Spec | None, c0: Spec | None, weight: Spec, proj: Spec, bias: Spec, *, use_peepholes: bool = True,
                  **_: Any) -> tuple[Spec, ...]:  # fmt: skip
     d, p = proj.shape
-    if tuple(weight.shape) != (p, 4 * d):
+    if any(-1 not in (a, b) and a != b for a, b in zip(weight.shape, (p, _times(4, d)), strict=True)):
         raise ValueError(f"Weight must be [P, 4 D] for ProjWeight [D, P] = {list(proj.shape)}, got {list(weight.shape)}")
     _check_lstm(x, h0, c0, d, bias, use_peepholes)
     n = x.shape[0]
-    wide, narrow = Spec((n, 4 * d), x.dtype), Spec((n, d), x.dtype)
+    wide, narrow = Spec((n, _times(4, d)), x.dtype), Spec((n, d), x.dtype)
     return Spec((n, p), x.dtype), narrow, wide, narrow, narrow
 
 
 @op("lstmp", "Input, H0?, C0?, Weight, ProjWeight, Bias -> Projection, Cell, BatchGate~, BatchCellPreAct~, BatchHidden~",
     infer=_infer_lstmp,
-    grad="Input#, H0, C0, Weight, ProjWeight, Bias, Projection, Cell, BatchGate, BatchCellPreAct, BatchHidden, Projection@GRAD,"
+    grad="H0, C0, Weight, ProjWeight, Bias, Projection, Cell, BatchGate, BatchCellPreAct, BatchHidden, Projection@GRAD,"
          " Cell@GRAD? -> Input@GRAD, H0@GRAD, C0@GRAD, Weight@GRAD, ProjWeight@GRAD, Bias@GRAD",
     lod="Input -> Projection=Input, Cell=Input")  # fmt: skip
 def lstmp(xp, x, h0, c0, weight, proj, bias, *, use_peepholes: bool = True, is_reverse: bool = False, cell_clip: float = 0.0,
@@ -405,11 +413,11 @@ def lstmp(xp, x, h0, c0, weight, proj, bias, *, use_peepholes: bool = True, is_r
 
 
 @lstmp.backward
-def _(xp, x, h0, c0, weight, proj, bias, projected, cells, gates, shown, hidden, d_out, d_cells, *, use_peepholes: bool = True,
+def _(xp, h0, c0, weight, proj, bias, projected, cells, gates, shown, hidden, d_out, d_cells, *, use_peepholes: bool = True,
       is_reverse: bool = False, cell_clip: float = 0.0, proj_clip: float = 0.0, gate_activation: str = "sigmoid",
       cell_activation: str = "tanh", candidate_activation: str = "tanh", proj_activation: str = "tanh", lod=None):  # fmt: skip
     d, p = proj.shape
-    walk = Batches(last_level(lod, x.shape[0], "Input"), is_reverse)
+    walk = Batches(last_level(lod, d_out.shape[0], "Input"), is_reverse)
     cell = _Cell(xp, bias, d, use_peepholes, gate_activation, cell_activation, candidate_activation)
     act = _activation(proj_activation)[1]
     order = xp.asarray(walk.rows)

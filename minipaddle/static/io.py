@@ -333,7 +333,7 @@ def save_inference_folder(
     program = _program_for(main_program, targets, "save_inference_model")
     if not targets:
         raise ValueError("'target_vars' should not be empty.")
-    made = pdmodel.to_inference_program(program, names, [v.name for v in targets])
+    made = pdmodel.to_inference_program(program, names, [v.name for v in targets], version=pdmodel.VERSION_1X)
     fetched = [op.input_names[0] for op in _by_column(made, "fetch")]
     files: dict[str, atomic.Content] = {
         os.path.join(dirname, os.path.basename(model_filename or "__model__")): pdmodel.dumps(made)

@@ -72,8 +72,10 @@ def numbers(loader):
     return [i for _, y in loader for i in y.numpy().tolist()]
 
 
-def segments():
-    return {n for n in os.listdir("/dev/shm") if n.startswith("mp")} if os.path.isdir("/dev/shm") else set()
+def segments(pid=None):
+    """Names of the shared memory of this process, or of another."""
+    mark = f"mp{os.getpid() if pid is None else pid:x}_"
+    return {n for n in os.listdir("/dev/shm") if n.startswith(mark)} if os.path.isdir("/dev/shm") else set()
 
 
 def children():
@@ -265,6 +267,15 @@ def test_two_loaders_at_once():
         assert x.numpy().tolist() == y.numpy().tolist()
 
 
+def test_workers_cannot_have_workers():
+    class Nested(Numbered):
+        def __getitem__(self, i):
+            return next(iter(io.DataLoader(Numbered(2), num_workers=1)))
+
+    with pytest.raises(AssertionError, match="num_workers=0"):
+        list(io.DataLoader(Nested(2), num_workers=1))
+
+
 # --- whole programs
 
 PROGRAM = """
@@ -321,10 +332,10 @@ def test_the_program_ends_quietly_in_the_middle_of_a_pass(tmp_path):
     it = iter(paddle.io.DataLoader(D(), batch_size=4, num_workers=2))
     print(next(it)[1].tolist())
     """
-    before = segments()
-    out, err = script(tmp_path, body).communicate(timeout=60)
+    process = script(tmp_path, body)
+    out, err = process.communicate(timeout=60)
     assert out == "[0, 1, 2, 3]\n" and err == ""
-    assert not segments() - before
+    assert not segments(process.pid)
 
 
 def alive(pid):
@@ -358,5 +369,6 @@ def test_workers_end_with_the_program(tmp_path, how):
     while any(alive(p) for p in pids) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(alive(p) for p in pids)
+    assert not segments(process.pid)
     if how == signal.SIGINT:
         assert err.count("KeyboardInterrupt") == 1 and "Process minipaddle" not in err and "leaked" not in err

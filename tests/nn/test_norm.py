@@ -149,3 +149,16 @@ def test_spectral_norm_divides_by_the_largest_singular_value() -> None:
 def test_errors(call, error) -> None:
     with pytest.raises(error):
         call()
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [nn.Conv2D(6, 2, 2), nn.Conv2DTranspose(6, 2, 2), nn.GroupNorm(2, 6), nn.InstanceNorm2D(6), nn.LayerNorm(3)],
+)
+def test_an_empty_batch_stays_empty(layer) -> None:
+    x = paddle.zeros([0, 6, 5, 3])
+    x.stop_gradient = False
+    y = layer(x)
+    y.sum().backward()
+    assert y.shape[0] == 0 and x.grad.shape == [0, 6, 5, 3]
+    assert not layer.weight.grad.numpy().any() if getattr(layer, "weight", None) is not None else True

@@ -61,7 +61,7 @@ class TracedLayer:
         """Write a folder with ``__model__`` and a file per parameter. feed, fetch: which inputs and results, default all."""
         feeds = [self._feeds[i] for i in (range(len(self._feeds)) if feed is None else feed)]
         fetches = [self._fetches[i] for i in (range(len(self._fetches)) if fetch is None else fetch)]
-        made = pdmodel.to_inference_program(self._program, feeds, fetches)
+        made = pdmodel.to_inference_program(self._program, feeds, fetches, version=pdmodel.VERSION_1X)
         files: dict[str, atomic.Content] = {os.path.join(dirname, "__model__"): pdmodel.dumps(made)}
         for v in made.persistables():
             files[os.path.join(dirname, v.name)] = lod_tensor.dumps(backend.to_numpy(self._parameters[v.name]._data))

@@ -148,12 +148,12 @@ def zeros_like(x: Any, out: Any = None) -> Any:
 
 def argmin(x: Any, axis: int = 0) -> Any:
     """Where along `axis` the smallest value is, int64."""
-    return run("arg_min", x, axis=axis)
+    return run("arg_min", x, axis=axis, dtype=-1)
 
 
 def argmax(x: Any, axis: int = 0) -> Any:
     """Where along `axis` the largest value is, int64."""
-    return run("arg_max", x, axis=axis)
+    return run("arg_max", x, axis=axis, dtype=-1)
 
 
 def argsort(input: Any, axis: int = -1, descending: bool = False, name: str | None = None) -> Any:

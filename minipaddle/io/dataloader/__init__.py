@@ -7,4 +7,8 @@ from .dataset import *
 from .sampler import *
 from .worker import *
 
-__all__ = [*batch_sampler.__all__, *dataset.__all__, *sampler.__all__, *worker.__all__]
+__all__: list[str] = []
+__all__ += batch_sampler.__all__
+__all__ += dataset.__all__
+__all__ += sampler.__all__
+__all__ += worker.__all__

@@ -52,6 +52,8 @@ class Pool:
     """The worker processes of one loader."""
 
     def __init__(self, loader: Any, seed: int) -> None:
+        if multiprocessing.current_process().daemon:
+            raise AssertionError("a DataLoader inside of a worker process cannot have workers itself; use num_workers=0 there")
         self.owner = os.getpid()
         self.closed = False
         self.processes: list[Any] = []
@@ -61,7 +63,7 @@ class Pool:
         self.released: list[list[str]] = []
         ctx = _context()
         self.start_method = ctx.get_start_method()
-        token = f"mp{secrets.token_hex(6)}"
+        token = f"mp{self.owner:x}_{secrets.token_hex(4)}"  # short: some systems allow 30 characters
         shared = loader.use_shared_memory
         if shared:
             from multiprocessing import resource_tracker

@@ -1,4 +1,5 @@
 """``paddle.nn.functional``: activation functions."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -16,11 +17,43 @@ from ...tensor.math import changing, multiply, tanh_
 from ...tensor.operators import cast_to
 
 __all__ = [
-    "celu", "elu", "elu_", "gelu", "glu", "gumbel_softmax", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "hardtanh_",
-    "leaky_relu", "leaky_relu_", "log_sigmoid", "log_softmax", "maxout", "mish", "prelu", "relu", "relu6", "relu_", "rrelu", "selu",
-    "sigmoid", "silu", "softmax", "softmax_", "softplus", "softshrink", "softsign", "swish", "tanh", "tanh_", "tanhshrink",
-    "thresholded_relu", "thresholded_relu_",
-]  # fmt: skip
+    "celu",
+    "elu",
+    "elu_",
+    "gelu",
+    "glu",
+    "gumbel_softmax",
+    "hardshrink",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "hardtanh_",
+    "leaky_relu",
+    "leaky_relu_",
+    "log_sigmoid",
+    "log_softmax",
+    "maxout",
+    "mish",
+    "prelu",
+    "relu",
+    "relu6",
+    "relu_",
+    "rrelu",
+    "selu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softmax_",
+    "softplus",
+    "softshrink",
+    "softsign",
+    "swish",
+    "tanh",
+    "tanh_",
+    "tanhshrink",
+    "thresholded_relu",
+    "thresholded_relu_",
+]
 
 
 def _plain(name: str, op: Op, meaning: str) -> Callable[..., Any]:
@@ -99,11 +132,15 @@ def prelu(x: Any, weight: Any, data_format: str = "NCHW", name: str | None = Non
             raise AssertionError(f"prelu: x needs a channel axis for {weights[0]} weights, got shape {list(shape)}")
         channels = shape[-1] if data_format == "NHWC" else shape[1]
         if -1 not in (channels, weights[0]) and channels != weights[0]:
-            raise AssertionError(f"prelu: weight has {weights[0]} elements but x has {channels} channels ({data_format})")
+            raise AssertionError(
+                f"prelu: weight has {weights[0]} elements but x has {channels} channels ({data_format})"
+            )
     return call(A.prelu, x, weight, mode=mode, data_format=data_format)
 
 
-def rrelu(x: Any, lower: float = 1.0 / 8.0, upper: float = 1.0 / 3.0, training: bool = True, name: str | None = None) -> Any:
+def rrelu(
+    x: Any, lower: float = 1.0 / 8.0, upper: float = 1.0 / 3.0, training: bool = True, name: str | None = None
+) -> Any:
     """x where x >= 0, else a * x with a drawn from [lower, upper]; the middle of these in evaluation."""
     if not isinstance(lower, float) or not isinstance(upper, float):
         raise TypeError(f"rrelu: lower and upper must be floats, got {lower!r} and {upper!r}")
@@ -120,7 +157,10 @@ def maxout(x: Any, groups: int, axis: int = 1, name: str | None = None) -> Any:
 
 
 def selu(
-    x: Any, scale: float = 1.0507009873554804934193349852946, alpha: float = 1.6732632423543772848170429916717, name: str | None = None
+    x: Any,
+    scale: float = 1.0507009873554804934193349852946,
+    alpha: float = 1.6732632423543772848170429916717,
+    name: str | None = None,
 ) -> Any:
     """scale * (x where x > 0, else alpha * (exp(x) - 1)) (Klambauer et al. 2017). ValueError for scale <= 1 or alpha < 0."""
     if scale <= 1.0:
@@ -163,7 +203,9 @@ def glu(x: Any, axis: int = -1, name: str | None = None) -> Any:
     return multiply(a, sigmoid(b))
 
 
-def gumbel_softmax(x: Any, temperature: float = 1.0, hard: bool = False, axis: int = -1, name: str | None = None) -> Any:
+def gumbel_softmax(
+    x: Any, temperature: float = 1.0, hard: bool = False, axis: int = -1, name: str | None = None
+) -> Any:
     """Softmax of (x + Gumbel noise) / temperature along `axis`; `hard` gives one-hot values with the gradient of the soft ones."""
     if temperature <= 0:
         raise ValueError(f"gumbel_softmax: temperature must be positive, got {temperature}")

@@ -37,7 +37,9 @@ def _probability(p: Any, what: str) -> float:
     """A probability out of a number or an eager Tensor of one element."""
     if is_tensor_like(p):
         if is_symbolic(p):
-            raise TypeError(f"{what}: p must be known when the Program is made, got the Variable {p.name!r}; give a number")
+            raise TypeError(
+                f"{what}: p must be known when the Program is made, got the Variable {p.name!r}; give a number"
+            )
         p = float(p.item())
     elif not isinstance(p, (int, float)):
         raise TypeError(f"{what}: p must be a number, got {type(p).__name__}")
@@ -84,16 +86,12 @@ def dropout(
     return M.multiply(M.scale(x, scale=1 / (1 - p)) if upscale else x, kept)
 
 
-def dropout2d(
-    x: Any, p: Any = 0.5, training: bool = True, data_format: str = "NCHW", name: str | None = None
-) -> Any:
+def dropout2d(x: Any, p: Any = 0.5, training: bool = True, data_format: str = "NCHW", name: str | None = None) -> Any:
     """`dropout` of whole channels of a 4-D tensor."""
     return _channel_dropout("dropout2d", x, p, training, data_format, ("NCHW", "NHWC"))
 
 
-def dropout3d(
-    x: Any, p: Any = 0.5, training: bool = True, data_format: str = "NCDHW", name: str | None = None
-) -> Any:
+def dropout3d(x: Any, p: Any = 0.5, training: bool = True, data_format: str = "NCDHW", name: str | None = None) -> Any:
     """`dropout` of whole channels of a 5-D tensor."""
     return _channel_dropout("dropout3d", x, p, training, data_format, ("NCDHW", "NDHWC"))
 
@@ -131,10 +129,10 @@ def class_center_sample(label: Any, num_classes: int, num_samples: int, group: A
     """
     _check_group(group, "class_center_sample")
     if num_samples > num_classes:
-        raise ValueError(f"class_center_sample: num_samples = {num_samples} must not exceed num_classes = {num_classes}")
+        raise ValueError(
+            f"class_center_sample: num_samples = {num_samples} must not exceed num_classes = {num_classes}"
+        )
     shape = spec_of(label).shape
     if len(shape) != 1 or shape[0] == 0:
         raise ValueError(f"class_center_sample: the label must be 1-D and not empty, got shape {list(shape)}")
     return call(L.class_center_sample, label, num_classes=int(num_classes), num_samples=int(num_samples))
-
-

@@ -14,7 +14,9 @@ from ...tensor.arguments import as_int, is_symbolic, is_tensor_like
 __all__ = ["embedding", "one_hot"]
 
 
-def embedding(x: Any, weight: Any, padding_idx: int | None = None, sparse: bool = False, name: str | None = None) -> Any:
+def embedding(
+    x: Any, weight: Any, padding_idx: int | None = None, sparse: bool = False, name: str | None = None
+) -> Any:
     """Rows of `weight` [rows, width] by the numbers in `x` (int32 or int64, any shape); gives [..., width].
 
     Rows at `padding_idx` (negative: from the end) are zeros and get no gradient. `sparse` is accepted; gradients are dense.

@@ -115,8 +115,7 @@ def _smoothed(label: Any, classes: int, epsilon: float, axis: int, hard: bool, d
 def _some_ignored(label: Any, ignore_index: int) -> bool:
     """Whether the mean must count labels: always if their values are not at hand."""
     if is_symbolic(label):
-        # as Paddle 2.6.2 writes Programs: the usual loss keeps its short form
-        return ignore_index != _IGNORED
+        return True
     data = label._data
     return type(data) is not np.ndarray or bool((data == ignore_index).any())
 
@@ -137,9 +136,8 @@ def cross_entropy(
 
     input: floating [..., C, ...]; `use_softmax=False` says that it holds probabilities. label: integers without the class axis
     or with 1 there, or with `soft_label` probabilities in the shape of `input`. weight: [C]. Labels equal to `ignore_index`
-    count nothing; the mean divides by the number, or the total weight, of the others. (In a traced function the default
-    `ignore_index` of -100 is not looked for in that divisor, as in Paddle 2.6.2.) `label_smoothing` e mixes labels
-    with e / C. ValueError for shapes that do not fit, and for a label that is no class.
+    count nothing; the mean divides by the number, or the total weight, of the others, in Programs too (Paddle 2.6.2
+    does not look for the default -100 there). `label_smoothing` e mixes labels with e / C. ValueError for shapes that do not fit, and for a label that is no class.
     """
     if reduction not in ("mean", "sum", "none"):
         _check_reduction(reduction, "cross_entropy")
@@ -176,7 +174,9 @@ def cross_entropy(
     if weight is not None:
         classes, weights = spec_of(input).shape[axis], spec_of(weight).shape
         if len(weights) != 1 or (-1 not in (classes, weights[0]) and classes != weights[0]):
-            raise ValueError(f"cross_entropy: the weight must have shape [{classes}], one number per class, got {list(weights)}")
+            raise ValueError(
+                f"cross_entropy: the weight must have shape [{classes}], one number per class, got {list(weights)}"
+            )
         if not soft_label:
             total = _weight_of_classes(label, weight, ignore_index, axis, input.dtype)
         elif axis_of(axis, ndim) == ndim - 1:
@@ -251,7 +251,9 @@ def nll_loss(
     if ndim < 2:
         raise ValueError(f"nll_loss: the input must be [N, C, ...], got {list(shape)}")
     if label_ndim != ndim - 1:
-        raise ValueError(f"nll_loss: the label must have {ndim - 1} dimensions for an input of {ndim}, got {label_ndim}")
+        raise ValueError(
+            f"nll_loss: the label must have {ndim - 1} dimensions for an input of {ndim}, got {label_ndim}"
+        )
     if shape[1] == 0:
         raise ValueError(f"nll_loss: at least one class is wanted, got an input of shape {list(shape)}")
     if ndim in (2, 4):
@@ -383,8 +385,10 @@ def binary_cross_entropy_with_logits(
     _check_reduction(reduction, "binary_cross_entropy_with_logits")
     factor = None
     if pos_weight is not None:  # Paddle's operator takes the factor of log(sigmoid(logit))
-        factor = M.add(M.multiply(label, M.subtract(pos_weight, number_like(1.0, logit, logit.dtype))),
-                       number_like(1.0, logit, logit.dtype))  # fmt: skip
+        factor = M.add(
+            M.multiply(label, M.subtract(pos_weight, number_like(1.0, logit, logit.dtype))),
+            number_like(1.0, logit, logit.dtype),
+        )
     attrs = {"ignore_index": _IGNORED, "normalize": False}
     out = call(L.sigmoid_cross_entropy_with_logits, logit, label, factor, **attrs)
     if weight is not None:
@@ -434,11 +438,17 @@ def dice_loss(input: Any, label: Any, epsilon: float = 0.00001, name: str | None
     """
     x, y = spec_of(input), spec_of(label)
     if x.dtype not in (np.float32, np.float64) or y.dtype not in (np.int32, np.int64):
-        raise AssertionError(f"dice_loss: a floating input and an integer label are wanted, got {x.dtype} and {y.dtype}")
+        raise AssertionError(
+            f"dice_loss: a floating input and an integer label are wanted, got {x.dtype} and {y.dtype}"
+        )
     if x.ndim < 2 or x.ndim != y.ndim or y.shape[-1] != 1:
-        raise AssertionError(f"dice_loss: input [N, ..., C] and label [N, ..., 1] are wanted, got {list(x.shape)} and {list(y.shape)}")
+        raise AssertionError(
+            f"dice_loss: input [N, ..., C] and label [N, ..., 1] are wanted, got {list(x.shape)} and {list(y.shape)}"
+        )
     if any(-1 not in (a, b) and a != b for a, b in zip(x.shape[:-1], y.shape[:-1])):
-        raise AssertionError(f"dice_loss: all dimensions but the last must agree, got {list(x.shape)} and {list(y.shape)}")
+        raise AssertionError(
+            f"dice_loss: all dimensions but the last must agree, got {list(x.shape)} and {list(y.shape)}"
+        )
     if 0 in x.shape:
         raise AssertionError(f"dice_loss: the input must not be empty, got shape {list(x.shape)}")
     hot = cast_to(one_hot(manipulation.squeeze(label, [-1]), x.shape[-1]), input.dtype)
@@ -468,9 +478,7 @@ def l1_loss(input: Any, label: Any, reduction: str = "mean", name: str | None = 
     return _reduced(M.abs(M.subtract(input, label)), reduction)
 
 
-def smooth_l1_loss(
-    input: Any, label: Any, reduction: str = "mean", delta: float = 1.0, name: str | None = None
-) -> Any:
+def smooth_l1_loss(input: Any, label: Any, reduction: str = "mean", delta: float = 1.0, name: str | None = None) -> Any:
     """d^2 / 2 for d = |input - label| up to `delta`, delta * (d - delta / 2) beyond; the label gets a gradient too."""
     _check_reduction(reduction, "smooth_l1_loss")
     return _reduced(call(L.huber_loss, input, label, delta=float(delta)), reduction)
@@ -671,12 +679,20 @@ def triplet_margin_with_distance_loss(
     distance_function: the Euclidean one by default. `swap` takes the smaller of the distances of `negative` from the other two.
     """
     near, far = _triplet_distances(
-        "triplet_margin_with_distance_loss", input, positive, negative, distance_function or pairwise_distance, margin, swap,
+        "triplet_margin_with_distance_loss",
+        input,
+        positive,
+        negative,
+        distance_function or pairwise_distance,
+        margin,
+        swap,
         reduction,
-    )  # fmt: skip
+    )
     for distance in (near, far):
         if not is_symbolic(distance) and not bool((distance._data > 0).all()):
-            raise ValueError("triplet_margin_with_distance_loss: every distance must be greater than 0; check distance_function")
+            raise ValueError(
+                "triplet_margin_with_distance_loss: every distance must be greater than 0; check distance_function"
+            )
     return _reduced(M.clip(near - far + margin, min=0.0), reduction)
 
 
@@ -693,13 +709,27 @@ def triplet_margin_loss(
 ) -> Any:
     """max(0, |input - positive| - |input - negative| + margin) with p-norms over the last axis; see `pairwise_distance`."""
     near, far = _triplet_distances(
-        "triplet_margin_loss", input, positive, negative, lambda a, b: pairwise_distance(a, b, p, epsilon), margin, swap, reduction
+        "triplet_margin_loss",
+        input,
+        positive,
+        negative,
+        lambda a, b: pairwise_distance(a, b, p, epsilon),
+        margin,
+        swap,
+        reduction,
     )
     return _reduced(M.clip(near - far + margin, min=0.0), reduction)
 
 
 def _triplet_distances(
-    what: str, input: Any, positive: Any, negative: Any, distance: Callable[[Any, Any], Any], margin: float, swap: bool, reduction: str
+    what: str,
+    input: Any,
+    positive: Any,
+    negative: Any,
+    distance: Callable[[Any, Any], Any],
+    margin: float,
+    swap: bool,
+    reduction: str,
 ) -> tuple[Any, Any]:
     _check_reduction(reduction, what)
     if margin < 0:

@@ -44,7 +44,12 @@ class Linear(Layer):
     """x @ weight + bias. weight: [in_features, out_features]; bias: [out_features], none with ``bias_attr=False``."""
 
     def __init__(
-        self, in_features: int, out_features: int, weight_attr: Any = None, bias_attr: Any = None, name: str | None = None
+        self,
+        in_features: int,
+        out_features: int,
+        weight_attr: Any = None,
+        bias_attr: Any = None,
+        name: str | None = None,
     ) -> None:
         super().__init__()
         self._dtype = get_default_dtype()
@@ -83,7 +88,9 @@ class Bilinear(Layer):
         return F.bilinear(x1, x2, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        sizes = f"in1_features={self._in1_features}, in2_features={self._in2_features}, out_features={self._out_features}"
+        sizes = (
+            f"in1_features={self._in1_features}, in2_features={self._in2_features}, out_features={self._out_features}"
+        )
         return _named(f"{sizes}, dtype={self._dtype}", self._name)
 
 
@@ -108,7 +115,9 @@ class Embedding(Layer):
         if embedding_dim <= 0:
             raise ValueError(f"Embedding: embedding_dim must be positive, got {embedding_dim}")
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
-            raise ValueError(f"Embedding: padding_idx must be within [-{num_embeddings}, {num_embeddings}), got {padding_idx}")
+            raise ValueError(
+                f"Embedding: padding_idx must be within [-{num_embeddings}, {num_embeddings}), got {padding_idx}"
+            )
         self._num_embeddings, self._embedding_dim, self._sparse = num_embeddings, embedding_dim, sparse
         self._padding_idx, self._weight_attr, self._name = padding_idx, weight_attr, name
         self._dtype = get_default_dtype()

@@ -17,6 +17,7 @@ import numpy as np
 
 from ... import dtypes
 from ...backend import xp as backend
+from ...core.context import context
 from ...core.parameters import create_parameter
 from ...core.program import Variable
 from ...core.tensor import Parameter, Tensor, TensorBase, isinstance_strict, make_tensor
@@ -31,6 +32,17 @@ __all__ = ["Layer"]
 def _snake(name: str) -> str:
     """``BatchNorm2D`` -> ``batch_norm2d``, as Paddle names layers."""
     return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
+
+
+def _path_among(running: Sequence[tuple[Any, str]], layer: Layer) -> str:
+    """Where `layer` is found below the Layers that are running: "blocks.0.fc"; its class name when it is in none of them."""
+    for outer, path in reversed(running):
+        if outer is layer:
+            return path
+        for name, inner in outer.named_sublayers():
+            if inner is layer:
+                return f"{path}.{name}" if path else name
+    return type(layer).__name__
 
 
 def _indented(text: str) -> str:
@@ -91,8 +103,18 @@ class Layer:
 
     def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
         """Run pre-hooks, `forward`, post-hooks."""
+        if context.recorder is not None:
+            layers = context.recorder.layers
+            layers.append((self, _path_among(layers, self)))
+            try:
+                return self._call_with_hooks(*inputs, **kwargs)
+            finally:
+                layers.pop()
         if not self._forward_pre_hooks and not self._forward_post_hooks:
             return self.forward(*inputs, **kwargs)
+        return self._call_with_hooks(*inputs, **kwargs)
+
+    def _call_with_hooks(self, *inputs: Any, **kwargs: Any) -> Any:
         for hook in list(self._forward_pre_hooks.values()):
             changed = hook(self, inputs)
             if changed is not None:

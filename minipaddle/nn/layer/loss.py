@@ -361,6 +361,4 @@ class RNNTLoss(Layer):
         self.blank, self.fastemit_lambda, self.reduction, self.name = blank, fastemit_lambda, reduction, name
 
     def forward(self, input: Any, label: Any, input_lengths: Any, label_lengths: Any) -> Any:
-        return F.rnnt_loss(
-            input, label, input_lengths, label_lengths, self.blank, self.fastemit_lambda, self.reduction
-        )
+        return F.rnnt_loss(input, label, input_lengths, label_lengths, self.blank, self.fastemit_lambda, self.reduction)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -70,7 +71,9 @@ class RNNCellBase(Layer):
     @property
     def state_shape(self) -> Any:
         """Shapes of the states without the batch dimension; subclasses define it."""
-        raise NotImplementedError(f"{type(self).__name__} does not define state_shape; give initial states, or define it")
+        raise NotImplementedError(
+            f"{type(self).__name__} does not define state_shape; give initial states, or define it"
+        )
 
     @property
     def state_dtype(self) -> Any:
@@ -83,7 +86,9 @@ class _WeightedCell(RNNCellBase):
 
     gates: int
 
-    def __init__(self, input_size: int, hidden_size: int, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any) -> None:
+    def __init__(
+        self, input_size: int, hidden_size: int, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any
+    ) -> None:
         super().__init__()
         if hidden_size <= 0:
             raise ValueError(f"{type(self).__name__}: hidden_size must be greater than 0, got {hidden_size}")
@@ -97,7 +102,9 @@ class _WeightedCell(RNNCellBase):
     def _parameter(self, shape: list[int], attr: Any, bound: float, fixed: float) -> Any:
         """A parameter; with ``attr=False`` a constant that is not trained, as in Paddle."""
         if attr is not False:
-            return self.create_parameter(shape, attr, is_bias=len(shape) == 1, default_initializer=Uniform(-bound, bound))
+            return self.create_parameter(
+                shape, attr, is_bias=len(shape) == 1, default_initializer=Uniform(-bound, bound)
+            )
         made = self.create_parameter(shape, None, is_bias=len(shape) == 1, default_initializer=Constant(fixed))
         made.stop_gradient = True
         return made
@@ -247,7 +254,7 @@ def rnn(
         masks = manipulation.transpose(F.sequence_mask(sequence_length, maxlen=steps, dtype=kind.name), [1, 0])
     new_states = states
     for t in range(steps - 1, -1, -1) if is_reverse else range(steps):
-        found, new_states = cell(tree.map_structure(lambda x, t=t: x[t], inputs), states, **kwargs)
+        found, new_states = cell(tree.map_structure(operator.itemgetter(t), inputs), states, **kwargs)
         if masks is not None:
             mask = masks[t]
 
@@ -266,7 +273,13 @@ def rnn(
 
 
 def _rnn_of_unknown_length(
-    cell: Any, inputs: Any, states: Any, sequence_length: Any, time_major: bool, is_reverse: bool, kwargs: dict[str, Any]
+    cell: Any,
+    inputs: Any,
+    states: Any,
+    sequence_length: Any,
+    time_major: bool,
+    is_reverse: bool,
+    kwargs: dict[str, Any],
 ) -> tuple[Any, Any]:
     """A loop whose length a traced Program does not know yet: the library's own cells have an operator for it."""
     if type(cell) not in (SimpleRNNCell, LSTMCell, GRUCell) or kwargs:
@@ -280,7 +293,9 @@ def _rnn_of_unknown_length(
     if is_reverse:  # the second half of a network of both directions
         before = [manipulation.concat([s, s], 0) for s in before]
         weights = [*weights[:2], *weights[:2], *weights[2:], *weights[2:]]
-    out, last = _operator(cell.mode, inputs, before, weights, sequence_length, time_major, is_reverse, cell.input_size, cell.hidden_size)
+    out, last = _operator(
+        cell.mode, inputs, before, weights, sequence_length, time_major, is_reverse, cell.input_size, cell.hidden_size
+    )
     if is_reverse:
         out = out[:, :, cell.hidden_size :]
     final = [s[-1] for s in last]
@@ -288,16 +303,36 @@ def _rnn_of_unknown_length(
 
 
 def _operator(
-    mode: str, inputs: Any, states: list[Any], weights: list[Any], sequence_length: Any, time_major: bool, both: bool,
-    input_size: int, hidden_size: int, num_layers: int = 1, dropout: float = 0.0, training: bool = False,
-) -> tuple[Any, list[Any]]:  # fmt: skip
+    mode: str,
+    inputs: Any,
+    states: list[Any],
+    weights: list[Any],
+    sequence_length: Any,
+    time_major: bool,
+    both: bool,
+    input_size: int,
+    hidden_size: int,
+    num_layers: int = 1,
+    dropout: float = 0.0,
+    training: bool = False,
+) -> tuple[Any, list[Any]]:
     """Operator `rnn` on inputs with either axis first."""
     if not time_major:
         inputs = manipulation.transpose(inputs, [1, 0, 2])
     out, last = call(
-        R.rnn, inputs, states, weights, sequence_length, dropout_prob=float(dropout), is_bidirec=both, input_size=input_size,
-        hidden_size=hidden_size, num_layers=num_layers, mode=mode, is_test=not training,
-    )  # fmt: skip
+        R.rnn,
+        inputs,
+        states,
+        weights,
+        sequence_length,
+        dropout_prob=float(dropout),
+        is_bidirec=both,
+        input_size=input_size,
+        hidden_size=hidden_size,
+        num_layers=num_layers,
+        mode=mode,
+        is_test=not training,
+    )
     return out if time_major else manipulation.transpose(out, [1, 0, 2]), last
 
 
@@ -329,8 +364,14 @@ class RNN(Layer):
         self, inputs: Any, initial_states: Any = None, sequence_length: Any = None, **kwargs: Any
     ) -> tuple[Any, Any]:
         return rnn(
-            self.cell, inputs, initial_states, sequence_length, time_major=self.time_major, is_reverse=self.is_reverse, **kwargs
-        )  # fmt: skip
+            self.cell,
+            inputs,
+            initial_states,
+            sequence_length,
+            time_major=self.time_major,
+            is_reverse=self.is_reverse,
+            **kwargs,
+        )
 
 
 class BiRNN(Layer):
@@ -350,9 +391,7 @@ class BiRNN(Layer):
     ) -> tuple[Any, Any]:
         if isinstance(initial_states, (list, tuple)) and len(initial_states) != 2:
             raise AssertionError(f"BiRNN: initial_states must be a pair, got {len(initial_states)} items")
-        return birnn(
-            self.cell_fw, self.cell_bw, inputs, initial_states, sequence_length, self.time_major, **kwargs
-        )
+        return birnn(self.cell_fw, self.cell_bw, inputs, initial_states, sequence_length, self.time_major, **kwargs)
 
 
 # --- whole networks
@@ -424,7 +463,9 @@ class RNNBase(LayerList):
         length of a sequence) and last states.
         """
         if spec_of(inputs).ndim != 3:
-            raise ValueError(f"{type(self).__name__}: the input must have 3 dimensions, got {list(spec_of(inputs).shape)}")
+            raise ValueError(
+                f"{type(self).__name__}: the input must have 3 dimensions, got {list(spec_of(inputs).shape)}"
+            )
         if initial_states is None:
             batch = inputs.shape[1 if self.time_major else 0]
             shape = [self.num_layers * self.num_directions, batch, self.hidden_size]
@@ -438,9 +479,19 @@ class RNNBase(LayerList):
         parameters = [one.parameters_in_order() for cells in self._cells() for one in cells]
         weights = [p for four in parameters for p in four[:2]] + [p for four in parameters for p in four[2:]]
         out, last = _operator(
-            self.mode, inputs, states, weights, sequence_length, self.time_major, self.num_directions == 2, self.input_size,
-            self.hidden_size, self.num_layers, self.dropout, self.training,
-        )  # fmt: skip
+            self.mode,
+            inputs,
+            states,
+            weights,
+            sequence_length,
+            self.time_major,
+            self.num_directions == 2,
+            self.input_size,
+            self.hidden_size,
+            self.num_layers,
+            self.dropout,
+            self.training,
+        )
         return out, tuple(last) if len(last) > 1 else last[0]
 
     def extra_repr(self) -> str:
@@ -472,9 +523,18 @@ class SimpleRNN(RNNBase):
             raise ValueError(f"SimpleRNN: activation must be 'tanh' or 'relu', got {activation!r}")
         self.activation = activation
         super().__init__(
-            "RNN_TANH" if activation == "tanh" else "RNN_RELU", input_size, hidden_size, num_layers, direction, time_major, dropout,
-            weight_ih_attr, weight_hh_attr, bias_ih_attr, bias_hh_attr,
-        )  # fmt: skip
+            "RNN_TANH" if activation == "tanh" else "RNN_RELU",
+            input_size,
+            hidden_size,
+            num_layers,
+            direction,
+            time_major,
+            dropout,
+            weight_ih_attr,
+            weight_hh_attr,
+            bias_ih_attr,
+            bias_hh_attr,
+        )
 
 
 class LSTM(RNNBase):
@@ -495,9 +555,18 @@ class LSTM(RNNBase):
         name: str | None = None,
     ) -> None:
         super().__init__(
-            "LSTM", input_size, hidden_size, num_layers, direction, time_major, dropout,
-            weight_ih_attr, weight_hh_attr, bias_ih_attr, bias_hh_attr,
-        )  # fmt: skip
+            "LSTM",
+            input_size,
+            hidden_size,
+            num_layers,
+            direction,
+            time_major,
+            dropout,
+            weight_ih_attr,
+            weight_hh_attr,
+            bias_ih_attr,
+            bias_hh_attr,
+        )
 
 
 class GRU(RNNBase):
@@ -518,8 +587,15 @@ class GRU(RNNBase):
         name: str | None = None,
     ) -> None:
         super().__init__(
-            "GRU", input_size, hidden_size, num_layers, direction, time_major, dropout,
-            weight_ih_attr, weight_hh_attr, bias_ih_attr, bias_hh_attr,
-        )  # fmt: skip
-
-
+            "GRU",
+            input_size,
+            hidden_size,
+            num_layers,
+            direction,
+            time_major,
+            dropout,
+            weight_ih_attr,
+            weight_hh_attr,
+            bias_ih_attr,
+            bias_hh_attr,
+        )

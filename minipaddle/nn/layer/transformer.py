@@ -271,9 +271,7 @@ class TransformerDecoderLayer(_Block):
         self.dropout3 = Dropout(dropout, mode="upscale_in_train")
         self.activation = getattr(F, activation)
 
-    def forward(
-        self, tgt: Any, memory: Any, tgt_mask: Any = None, memory_mask: Any = None, cache: Any = None
-    ) -> Any:
+    def forward(self, tgt: Any, memory: Any, tgt_mask: Any = None, memory_mask: Any = None, cache: Any = None) -> Any:
         """tgt: [batch, n, d_model]; memory: [batch, m, d_model]; cache: (Cache, StaticCache), then (tgt, new pair) comes back."""
         tgt_mask, memory_mask = _mask(tgt_mask, tgt.dtype), _mask(memory_mask, memory.dtype)
         own, other = (None, None) if cache is None else cache
@@ -307,9 +305,7 @@ class TransformerDecoder(Layer):
         self.num_layers = num_layers
         self.norm = norm
 
-    def forward(
-        self, tgt: Any, memory: Any, tgt_mask: Any = None, memory_mask: Any = None, cache: Any = None
-    ) -> Any:
+    def forward(self, tgt: Any, memory: Any, tgt_mask: Any = None, memory_mask: Any = None, cache: Any = None) -> Any:
         """See `TransformerDecoderLayer`; cache: one pair per layer, then (output, new caches) comes back."""
         tgt_mask, memory_mask = _mask(tgt_mask, tgt.dtype), _mask(memory_mask, memory.dtype)
         new_caches = []
@@ -367,9 +363,7 @@ class Transformer(Layer):
         self.decoder = custom_decoder
         self.d_model, self.nhead = d_model, nhead
 
-    def forward(
-        self, src: Any, tgt: Any, src_mask: Any = None, tgt_mask: Any = None, memory_mask: Any = None
-    ) -> Any:
+    def forward(self, src: Any, tgt: Any, src_mask: Any = None, tgt_mask: Any = None, memory_mask: Any = None) -> Any:
         """src: [batch, n, d_model]; tgt: [batch, m, d_model], the shape of the result."""
         memory = self.encoder(src, src_mask=_mask(src_mask, src.dtype))
         masks = {"tgt_mask": _mask(tgt_mask, tgt.dtype), "memory_mask": _mask(memory_mask, memory.dtype)}

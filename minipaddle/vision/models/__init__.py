@@ -26,8 +26,16 @@ from .shufflenetv2 import *
 from .squeezenet import *
 from .vgg import *
 
-_PARTS = (
-    _alexnet, _densenet, _googlenet, _inceptionv3, _lenet, _mobilenetv1, _mobilenetv2, _mobilenetv3, _resnet, _shufflenetv2,
-    _squeezenet, _vgg,
-)  # fmt: skip
-__all__ = [name for part in _PARTS for name in part.__all__]
+__all__: list[str] = []
+__all__ += _alexnet.__all__
+__all__ += _densenet.__all__
+__all__ += _googlenet.__all__
+__all__ += _inceptionv3.__all__
+__all__ += _lenet.__all__
+__all__ += _mobilenetv1.__all__
+__all__ += _mobilenetv2.__all__
+__all__ += _mobilenetv3.__all__
+__all__ += _resnet.__all__
+__all__ += _shufflenetv2.__all__
+__all__ += _squeezenet.__all__
+__all__ += _vgg.__all__

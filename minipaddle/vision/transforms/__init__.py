@@ -6,4 +6,6 @@ from . import transforms as _transforms
 from .functional import *
 from .transforms import *
 
-__all__ = [*functional.__all__, *_transforms.__all__]
+__all__: list[str] = []
+__all__ += functional.__all__
+__all__ += _transforms.__all__

@@ -59,19 +59,29 @@ def written_out(mode, layers, directions):
     return expect
 
 
-def rnn(mode: str, layers: int = 1, directions: int = 1, lengths: list[int] | None = None, steps: int = 4) -> list[Case]:
+def rnn(
+    mode: str, layers: int = 1, directions: int = 1, lengths: list[int] | None = None, steps: int = 4
+) -> list[Case]:
     n, features, batch = 3, 2, 3
     rows = layers * directions
     widths = [features if k < directions else directions * n for k in range(rows)]
     weights = [w for k in range(rows) for w in (normal(GATES[mode] * n, widths[k]), normal(GATES[mode] * n, n))]
     biases = [normal(GATES[mode] * n) for _ in range(2 * rows)]
     states = [normal(rows, batch, n) for _ in range(2 if mode == "LSTM" else 1)]
-    found = case(
-        "rnn", normal(steps, batch, features), states, weights + biases, *([] if lengths is None else [value(lengths)]),
-        mode=mode, hidden_size=n, input_size=features, num_layers=layers, is_bidirec=directions == 2,
-        name=f"{mode} {layers} {directions} {lengths}", expect=written_out(mode, layers, directions),
-    )  # fmt: skip
-    return found
+    return case(
+        "rnn",
+        normal(steps, batch, features),
+        states,
+        weights + biases,
+        *([] if lengths is None else [value(lengths)]),
+        mode=mode,
+        hidden_size=n,
+        input_size=features,
+        num_layers=layers,
+        is_bidirec=directions == 2,
+        name=f"{mode} {layers} {directions} {lengths}",
+        expect=written_out(mode, layers, directions),
+    )
 
 
 CASES = flat(
@@ -85,5 +95,13 @@ CASES = flat(
     rnn("LSTM", 2, 2, [4, 2, 0]),
     rnn("GRU", 1, 2, [1, 4, 3]),
     rnn("RNN_RELU", 2, 2, [2, 4, 3]),
-    case("rnn", normal(3, 2, 2), [normal(1, 2, 3)], [normal(3, 2), normal(3, 3)], mode="RNN_TANH", hidden_size=3, name="no bias"),
+    case(
+        "rnn",
+        normal(3, 2, 2),
+        [normal(1, 2, 3)],
+        [normal(3, 2), normal(3, 3)],
+        mode="RNN_TANH",
+        hidden_size=3,
+        name="no bias",
+    ),
 )
