@@ -52,7 +52,7 @@ utils.dlpack = tensor.dlpack
 
 # imported when first asked for: `import minipaddle` costs little more than NumPy
 _LAZY_MODULES = (
-    "amp", "explain", "fft", "fluid", "framework", "hapi", "inference", "io", "jit", "metric", "optimizer", "signal", "static",
+    "amp", "base", "explain", "fft", "fluid", "framework", "hapi", "inference", "io", "jit", "metric", "optimizer", "pir_utils", "signal", "static",
     "text", "vision",
 )  # fmt: skip
 _LAZY_NAMES = {

@@ -65,6 +65,10 @@ class DType:
     def __hash__(self) -> int:
         return self.proto
 
+    def __int__(self) -> int:
+        """The number in Paddle's files, as operators take it for an attribute such as `out_dtype`."""
+        return self.proto
+
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True

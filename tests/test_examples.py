@@ -17,6 +17,7 @@ PROMISES = {
     "dynamic_train_and_save.py": ["open: the saved model takes [InputSpec(shape=(-1, 784)", "fixed: the saved model takes [InputSpec(shape=(16, 784)"],
     "load_and_infer.py": ["result: Tensor(shape=[1, 10]"],
     "load_fine_tune_save.py": ["after fine-tuning"],
+    "new_head_on_a_loaded_model.py": ["conv2d(", "the backbone alone has 13 operators", "equal results: True"],
     "load_parameters_only.py": ["_linear.weight: float32[784, 10]", "equal: True"],
 }
 

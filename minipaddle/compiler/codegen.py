@@ -16,13 +16,16 @@ import linecache
 import re
 import traceback
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from .. import flags
+from ..backend.quiet import quiet, restore
 from ..core.blocks import inner_block, reads
 from ..core.program import Operator
 from .binding import EMPTY, attributes, definition_of, is_gradient, needs_of, one_element_results
 from .control_flow import Writer
+from .failures import explain_operator
 from .liveness import live_operators
 from .lod import LodFlow, LodStep, lod_of_rows
 
@@ -42,7 +45,7 @@ class CompiledFunction:
     """
 
     def __init__(
-        self, name: str, source: str, space: dict[str, Any], operators: Sequence[Operator], lines: dict[int, Operator],
+        self, name: str, source: str, space: dict[str, Any], operators: Sequence[Operator], lines: dict[int, tuple[Operator, Callable[[str], str]]],
         lod_feeds: Sequence[str] = (), lod_fetches: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self.name, self.source, self.operators = name, source, list(operators)
@@ -59,30 +62,37 @@ class CompiledFunction:
     @property
     def op_lines(self) -> dict[int, Operator]:
         """Line of `source` (from 1) -> the operator it runs."""
-        return dict(self._lines)
+        return {line: op for line, (op, _) in self._lines.items()}
 
     def __call__(self, xp: Any, *arrays: Any) -> list[Any]:
+        warnings = quiet()
         try:
             return self.function(xp, *arrays)
         except Exception as error:
-            raise self.explain(error) from error
+            found = self.explain(error)
+            if found is error or flags.get("full_traceback"):
+                raise found
+            raise found from None
+        finally:
+            restore(warnings)
 
-    def explain(self, error: Exception) -> Exception:
-        """The same error, with the operator that raised it and where the user wrote that operator."""
-        line = next((f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == self.file), None)
-        if line is None or line not in self._lines:
+    def explain(self, error: Exception) -> BaseException:
+        """The same error, with the operator that raised it, its inputs, and where the user wrote that operator."""
+        at = next((t for t in _tracebacks(error) if t.tb_frame.f_code.co_filename == self.file), None)
+        if at is None or at.tb_lineno not in self._lines:
             return error
-        op = self._lines[line]
-        inputs = ", ".join(op.input_names)
-        where = f"\n  written at {op.location}" if op.location else ""
-        message = f"operator {op.type} of the Program failed: {error}\n  reads {inputs}; writes {', '.join(op.output_names)}{where}"
-        for kind in type(error).__mro__:
-            if kind in (ValueError, TypeError, IndexError, RuntimeError, KeyError, NotImplementedError, AssertionError, FloatingPointError):
-                return kind(message)
-        return error
+        op, ident = self._lines[at.tb_lineno]
+        return explain_operator(error, op, lambda name: at.tb_frame.f_locals.get(ident(name)))
 
     def __repr__(self) -> str:
         return f"<compiled {self.name}: {len(self.operators)} operators>"
+
+
+def _tracebacks(error: BaseException) -> Iterator[Any]:
+    at = error.__traceback__
+    while at is not None:
+        yield at
+        at = at.tb_next
 
 
 class _Names:
@@ -204,14 +214,14 @@ def compile_block(
         elif dead:
             writer.line(f"del {', '.join(dead)}")
         i += taken
-    lines = [f"def {name}({parameters}):", *(line for line, _ in writer.prologue), *writer.lines]
+    lines = [f"def {name}({parameters}):", *(line for line, _, _ in writer.prologue), *writer.lines]
     lod_fetches = [n for n in fetches if n in flow.key]
     results = [ident(n) for n in fetches]
     if lod_feeds or lod_fetches:
         results += [ident("lod of " + flow.key[n]) if n in flow.key else "None" for n in fetches]
     lines.append(f"    return [{', '.join(results)}]")
-    operator_at = {number + 2: op for number, (_, op) in enumerate(writer.prologue)}
-    operator_at |= {number + 1 + len(writer.prologue): op for number, op in writer.ops}
+    operator_at = {number + 2: (op, local) for number, (_, op, local) in enumerate(writer.prologue)}
+    operator_at |= {number + 1 + len(writer.prologue): (op, local) for number, op, local in writer.ops}
     made = CompiledFunction(name, "\n".join(lines) + "\n", space, kept, operator_at, lod_feeds, lod_fetches)
     made.feeds = tuple(feeds)
     return made

@@ -108,8 +108,9 @@ class Writer:
     def __init__(self, plain: Callable[[Operator, Callable[[str], str]], str], names: Callable[[str, int], str], space: dict[str, Any]) -> None:
         self.plain, self.names, self.space = plain, names, space
         self.lines: list[str] = []
-        self.ops: list[tuple[int, Operator]] = []  # (line number in `lines`, operator)
-        self.prologue: list[tuple[str, Operator]] = []  # constants of loops and branches, made once
+        self.ops: list[tuple[int, Operator, Callable[[str], str]]] = []  # (line number in `lines`, operator, its identifiers)
+        self.at: Callable[[str], str] = str  # identifiers of the block at work
+        self.prologue: list[tuple[str, Operator, Callable[[str], str]]] = []  # constants of loops and branches, made once
         self.indent = 1
         self.defined: set[str] = set()
         self.own: dict[str, str] = {}  # inside of gradient blocks: outer variables as they were when the forward block began
@@ -119,7 +120,7 @@ class Writer:
         """Add a line; `op` is what an error on it belongs to."""
         self.lines.append("    " * self.indent + text)
         if op is not None:
-            self.ops.append((len(self.lines), op))
+            self.ops.append((len(self.lines), op, self.at))
 
     def namer(self, block: Block, own: dict[str, str] | None = None) -> Callable[[str], str]:
         """Identifiers of names as a block sees them. own: names that stand for something else there."""
@@ -134,6 +135,7 @@ class Writer:
 
     def block(self, block: Block, fetches: Iterable[str], ident: Callable[[str], str], wanted: set[str], before_end: str = "") -> None:
         """The operators of a block. before_end: a line to put before the assignments that end a loop's body."""
+        at = self.at
         kept = live_operators(block.ops, [*fetches, *wanted])
         end = len(kept)
         outer = set(outer_writes(block))
@@ -145,6 +147,7 @@ class Writer:
         self.operators(kept[end:], ident, wanted | set(outer))
         if not kept and not before_end:
             self.line("pass")
+        self.at = at
 
     def operators(self, ops: Sequence[Operator], ident: Callable[[str], str], wanted: set[str]) -> None:
         """A run of operators. wanted: names that are read afterwards."""
@@ -156,6 +159,7 @@ class Writer:
         """Write operator number `i`; returns how many operators were written."""
         op = ops[i]
         taken = 1
+        self.at = ident
         if op.type in BRANCHES:
             taken = self._branch(ops, i, ident, wanted)
         elif op.type in LOOPS:
@@ -186,7 +190,7 @@ class Writer:
             self.space[f"op_{op.type}"] = _forward(op)
             self.line(f"{ident(out)} = op_{op.type}(xp, {ident(op.inputs['X'][0])}, {ident(op.inputs['I'][0])}, {array})", op)
         elif op.block.idx and _is_small_constant(op):
-            self.prologue.append(("    " + self.plain(op, ident), op))
+            self.prologue.append(("    " + self.plain(op, ident), op, ident))
         else:
             self.line(self.plain(op, ident), op)
         self.defined.update(ident(n) for o in ops[i : i + taken] for n in writes(o) if n != EMPTY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ..backend.quiet import quietly
 from ..core.program import Operator, Program
 from .binding import definition_of, results_by_name, run_arguments
 from .control_flow import Scope, is_control, run_control
@@ -12,6 +13,7 @@ from .lod import LodFlow, call_keyword, lod_of_rows
 __all__ = ["interpret"]
 
 
+@quietly
 def interpret(
     operators: Sequence[Operator],
     values: Mapping[str, Any],
@@ -67,4 +69,4 @@ def interpret(
         if watch is not None:
             watch(op, found)
     results = [env[name] for name in fetches]
-    return results if lods is None else results + [known.get(flow.key.get(name)) for name in fetches]
+    return results if lods is None else results + [known.get(flow.key.get(name, "")) for name in fetches]

@@ -353,6 +353,9 @@ class _Walk:
             key = self.write_keys[i].get(n, (n, 0))
             v = resolve(self.source, n)
             if v is not None and v.kind != "LOD_TENSOR":
+                if n not in self.started:
+                    self.fill_zeros(n)
+                    self.started.add(n)
                 continue
             if not self.parts.get(key, 0) and key not in self.zeros:
                 self.fill_zeros(n)

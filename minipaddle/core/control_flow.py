@@ -292,7 +292,9 @@ class _Branches:
         if self.relaxed:
             a, b = (v if isinstance_strict(v, TensorBase) or is_number(v) else UNDEFINED_VALUE for v in (a, b))
         if is_undefined(a) or is_undefined(b):
-            return self._half(a, b)
+            made = self._half(a, b)
+            made.label = label
+            return made
         for value in (a, b):
             if not isinstance_strict(value, TensorBase) and not is_number(value):
                 raise TracingError(
@@ -638,6 +640,7 @@ def _finish_loop(
                     v = _declared(block, inner)
                     if is_weak(inner):
                         v.weak = True
+                    v.label = f"variable {leaf.label!r}"
                     _undefined(block, v)
                     writes.append((inner.name, v.name))
                     after.append(v)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import xp as backend
+from ..backend.quiet import quiet, restore
 from ..ops.registry import Op, Spec
 from .context import context
 from .tape import OpNode
@@ -41,6 +42,7 @@ def call(op: Op, *inputs: Any, **attrs: Any) -> Any:
     if not op.plain and len(inputs) != op.short:
         return _general(op, inputs, attrs)
     # the common case: every input one Tensor, every output one new Tensor
+    warnings = quiet()
     try:
         if len(inputs) == 2:  # spelled out: this is the hottest line of eager execution
             x, y = inputs
@@ -56,6 +58,8 @@ def call(op: Op, *inputs: Any, **attrs: Any) -> Any:
         result = op.forward(np if not _others else backend.module_of(arrays), *arrays, **attrs)
     except Exception as error:
         raise _explain(op, inputs, attrs, error) from None
+    finally:
+        restore(warnings)
     if record and (op.grad is None or not ctx.grad_enabled):
         record = False
     if type(result) is tuple:
@@ -108,6 +112,7 @@ def _general(op: Op, inputs: Any, attrs: dict[str, Any]) -> Any:
         inputs = (*inputs, *(None,) * (len(op.inputs) - len(inputs)))
     record = False
     arrays: list[Any] = []
+    warnings = quiet()
     try:
         for t in inputs:
             if t is None:
@@ -121,6 +126,8 @@ def _general(op: Op, inputs: Any, attrs: dict[str, Any]) -> Any:
         result = op.forward(np if not _others else backend.module_of(arrays), *arrays, **attrs)
     except Exception as error:
         raise _explain(op, inputs, attrs, error) from None
+    finally:
+        restore(warnings)
     results = result if type(result) is tuple else (result,)
     outputs = []
     for slot, r in zip(op.outputs, results, strict=True):

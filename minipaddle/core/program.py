@@ -18,6 +18,7 @@ from ..errors import MisusedTensorError, TracingError
 from ..ops.registry import OPS, Spec
 from .callsite import user_location
 from .context import context
+from .report import coded
 from .listing import COMMON_ATTRS, block_text, operator_text, program_code, program_text
 from .scope import Scope, current_scope
 from .tensor import TensorBase
@@ -171,7 +172,10 @@ class Variable(TensorBase):
         """The last operator of its block that writes it."""
         return next((op for op in reversed(self.block.ops) if self.name in op.output_names), None)
 
-    def _symbolic(self, what: str) -> Any:
+    def _symbolic(
+        self, what: str, code: str = "D2S102",
+        remedy: str = "compute with paddle functions instead, or do this part outside of the traced function",
+    ) -> Any:  # fmt: skip
         maker = self.op
         where = f", made by operator {maker.type}" + (f" at {maker.location}" if maker.location else "") if maker else ""
         if _recorder_of(self) is None:  # static mode, or after it
@@ -181,16 +185,16 @@ class Variable(TensorBase):
                 "paddle.disable_static()"
             )
         raise TracingError(
-            f"{what} asks for the data of the symbolic Variable {self.name!r} ({self.describe()}{where}), which has none "
-            "while a Program is being recorded"
-        )
+            coded(code, f"{what} asks for the data of the symbolic Variable {self.name!r} ({self.describe()}{where}), which has none "
+                  "while a Program is being recorded", remedy)
+        )  # fmt: skip
 
     def __bool__(self) -> bool:
         maker = self.op
         where = f"\n  it was made by operator {maker.type}" + (f" at {maker.location}" if maker and maker.location else "") if maker else ""
         line = user_location()
         raise TracingError(
-            f"bool() of the symbolic Variable {self.name!r} ({self.describe()}): while a function is traced its value is not "
+            f"[D2S101] bool() of the symbolic Variable {self.name!r} ({self.describe()}): while a function is traced its value is not "
             f"known, so Python cannot choose a branch{where}"
             + (f"\n  the branch is at {line}" if line else "")
             + "\n  ways out: decide on Python values (a plain argument, `is None`, x.shape); compute both sides and choose with "
@@ -257,7 +261,11 @@ class Variable(TensorBase):
         if not self._shape:
             raise TypeError("len() of a 0-D variable")
         if self._shape[0] == -1:
-            return self._symbolic("len() of an unknown dimension")
+            return self._symbolic(
+                "len() of an unknown dimension", "D2S110",
+                "use x.shape[0] or paddle.shape(x)[0]; iterate in a for loop of the traced function itself, not in a comprehension or "
+                "generator; or declare a fixed size in input_spec",
+            )  # fmt: skip
         return self._shape[0]
 
     def __iter__(self) -> Iterator[Any]:

@@ -435,7 +435,7 @@ class TraceRecorder(Recorder):
             return found
         if t._edge is not None:
             raise TracingError(
-                f"a Tensor computed outside of the traced function ({t.name!r}, shape {t.shape}) that requires a gradient is used "
+                f"[D2S114] a Tensor computed outside of the traced function ({t.name!r}, shape {t.shape}) that requires a gradient is used "
                 "inside of it; pass it as an argument, or use its .detach()"
             )
         block = self.program.global_block()

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import xp as backend
+from ..backend.quiet import quiet, restore
 from ..errors import GradientError, NotSupportedError, RepeatedBackwardError
 from ..ops.registry import Op, Spec
 from .context import context
@@ -446,6 +447,7 @@ def _walk(
             send(edge, seed, (seed,), ())
     old_mode = context.grad_enabled
     context.grad_enabled = create_graph
+    warnings = quiet()
     try:
         while heap:
             node, d_outs = pending.pop(heapq.heappop(heap))
@@ -498,6 +500,7 @@ def _walk(
             changed = _apply_hooks(leaf._more().hooks or {}, g if create_graph else make_tensor(g))
             _accumulate_leaf(leaf, changed if create_graph else changed._data, create_graph, True)
     finally:
+        restore(warnings)
         context.grad_enabled = old_mode
 
 

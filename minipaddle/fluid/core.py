@@ -1,6 +1,7 @@
 """``fluid.core``: names that 1.x scripts take from Paddle's C++ side."""
 from __future__ import annotations
 
+from .. import dtypes
 from ..backend.place import CPUPlace, CUDAPinnedPlace, CUDAPlace
 from ..core.scope import Scope
 from ..core.tensor import Tensor as VarBase
@@ -15,16 +16,45 @@ __all__ = [
 Tensor = LoDTensor
 
 
+class VarKind(str):
+    """A kind of variable: the word that `Variable.type` gives, with the number that files hold."""
+
+    number: int
+
+    def __new__(cls, name: str, number: int) -> VarKind:
+        made = super().__new__(cls, name)
+        made.number = number
+        return made
+
+    @property
+    def name(self) -> str:
+        """The word."""
+        return str(self)
+
+    def __int__(self) -> int:
+        return self.number
+
+
+class _VarTypes(type):
+    def __instancecheck__(cls, value: object) -> bool:
+        return isinstance(value, (dtypes.DType, VarKind))
+
+
 class VarDesc:
-    """Kinds of variables and element types, by the numbers that files hold."""
+    """Kinds of variables and element types."""
 
-    class VarType:
-        """``VarType.FP32`` and its like stand for a dtype wherever one is asked for."""
+    class VarType(metaclass=_VarTypes):
+        """Element types are the dtypes themselves (``VarType.FP32 is paddle.float32``), kinds of variables are words."""
 
-        BOOL, INT16, INT32, INT64, FP16, FP32, FP64 = 0, 1, 2, 3, 4, 5, 6
-        UINT8, INT8, BF16, COMPLEX64, COMPLEX128 = 20, 21, 22, 23, 24
-        LOD_TENSOR, SELECTED_ROWS, FEED_MINIBATCH, FETCH_LIST, STEP_SCOPES = 7, 8, 9, 10, 11
-        LOD_RANK_TABLE, LOD_TENSOR_ARRAY, PLACE_LIST, READER, RAW = 12, 13, 14, 15, 17
+        BOOL, INT16, INT32, INT64, FP16, FP32, FP64 = (
+            dtypes.bool_, dtypes.int16, dtypes.int32, dtypes.int64, dtypes.float16, dtypes.float32, dtypes.float64,
+        )  # fmt: skip
+        UINT8, INT8, BF16, COMPLEX64, COMPLEX128 = dtypes.uint8, dtypes.int8, dtypes.bfloat16, dtypes.complex64, dtypes.complex128
+        LOD_TENSOR, SELECTED_ROWS = VarKind("LOD_TENSOR", 7), VarKind("SELECTED_ROWS", 8)
+        FEED_MINIBATCH, FETCH_LIST = VarKind("FEED_MINIBATCH", 9), VarKind("FETCH_LIST", 10)
+        STEP_SCOPES, LOD_RANK_TABLE = VarKind("STEP_SCOPES", 11), VarKind("LOD_RANK_TABLE", 12)
+        LOD_TENSOR_ARRAY, PLACE_LIST = VarKind("LOD_TENSOR_ARRAY", 13), VarKind("PLACE_LIST", 14)
+        READER, RAW = VarKind("READER", 15), VarKind("RAW", 17)
 
 
 def get_cuda_device_count() -> int:

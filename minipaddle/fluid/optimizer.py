@@ -24,7 +24,7 @@ def _rate(value: Any) -> Any:
 class _Fluid:
     """What the optimizers of 1.x have in common."""
 
-    _static_rate_shape = (1,)
+    _static_rate_shape: tuple[int, ...] = (1,)
     _learning_rate: Any
 
     def minimize(
@@ -48,10 +48,6 @@ class _Fluid:
     def set_dict(self, state_dict: dict[str, Any]) -> None:
         """Take what `state_dict` gave."""
         self.set_state_dict(state_dict)  # type: ignore[attr-defined]
-
-    def clear_gradients(self) -> None:
-        """Forget the gradients of all parameters."""
-        self.clear_grad()  # type: ignore[attr-defined]
 
 
 class SGDOptimizer(_Fluid, O.SGD):

@@ -60,7 +60,10 @@ def _target(path: str) -> str | None:
     """The file to replace (links followed), its folder made; None for something that is not an ordinary file."""
     folder = os.path.dirname(path)
     if folder:
-        os.makedirs(folder, exist_ok=True)
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except FileExistsError:  # what is there is a file
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path) from None
     target = os.path.realpath(path)
     try:
         mode = os.stat(target).st_mode

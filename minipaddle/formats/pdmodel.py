@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from .. import dtypes
+from ..core.callsite import remember_text
 from ..core.program import Block, Operator, Program, Variable
 from ..errors import FormatError
 from ..ops.registry import OPS
@@ -443,7 +444,10 @@ def _parse_callstack(lines: Sequence[str], into: list[tuple[str, int, str]]) -> 
     frames = [_FRAME.fullmatch(line) for line in lines[::2]]
     if len(lines) % 2 or not all(frames):
         return False
-    into.extend((m[1], int(m[2]), m[3]) for m in frames if m is not None)
+    for m, text in zip(frames, lines[1::2], strict=True):
+        assert m is not None
+        into.append((m[1], int(m[2]), m[3]))
+        remember_text(m[1], int(m[2]), text)
     return True
 
 

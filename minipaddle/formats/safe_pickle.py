@@ -351,6 +351,10 @@ class SafePickler(pickle._Pickler):
                     f"paddle.save cannot write an array of element type {obj.dtype}; convert it to numbers or text"
                 )
             return np.asarray(obj).__reduce__()
+        if isinstance(obj, np.generic) and obj.dtype.kind not in "biufcSU":
+            raise NotSupportedError(
+                f"paddle.save cannot write a NumPy scalar of type {obj.dtype}; convert it to a number or text"
+            )
         return NotImplemented
 
     def save_global(self, obj: Any, name: str | None = None) -> None:

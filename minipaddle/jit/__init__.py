@@ -1,9 +1,10 @@
 """``paddle.jit``: dynamic to static, saving and loading models."""
 from __future__ import annotations
 
-from .api import StaticFunction, enable_to_static, ignore_module, not_to_static, to_static
+from .api import StaticFunction, enable_to_static, ignore_module, not_to_static, set_code_level, set_verbosity, to_static
 from .input_spec import InputSpec
 from .save_load import load, save
 from .translated_layer import TranslatedLayer
 
-__all__ = ["InputSpec", "StaticFunction", "TranslatedLayer", "enable_to_static", "ignore_module", "load", "not_to_static", "save", "to_static"]
+__all__ = ["InputSpec", "StaticFunction", "TranslatedLayer", "enable_to_static", "ignore_module", "load", "not_to_static", "save",
+           "set_code_level", "set_verbosity", "to_static"]  # fmt: skip

@@ -3,7 +3,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 import textwrap
+import types
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -11,14 +13,17 @@ import numpy as np
 
 from ..core.context import context
 from ..core.program import Program
-from ..core.tensor import Tensor, isinstance_strict, make_tensor
+from ..core.report import coded
+from ..core.tensor import Parameter, Tensor, isinstance_strict, make_tensor
 from ..nn.layer.layers import Layer
 from ..utils import tree
+from . import convert
+from .error_report import explain, is_plain, shortened
 from .input_spec import InputSpec
 from .partial_program import PartialProgram
 from .trace import ConcreteProgram, FunctionSpec, spec_from_value, trace
 
-__all__ = ["ProgramCache", "StaticFunction", "enable_to_static", "ignore_module", "not_to_static", "to_static"]
+__all__ = ["ProgramCache", "StaticFunction", "enable_to_static", "ignore_module", "not_to_static", "set_code_level", "set_verbosity", "to_static"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,11 +34,18 @@ class _Switch:
     enabled = True
 
 
+Entry = tuple[ConcreteProgram, PartialProgram]
+
+
 class ProgramCache:
-    """The traced forms of one function, by what they were traced for."""
+    """The traced forms of one function, by what they were traced for.
+
+    A key may have several forms: they differ in Python values that the function read from outside.
+    """
 
     def __init__(self) -> None:
-        self._entries: dict[Any, tuple[ConcreteProgram, PartialProgram]] = {}
+        self._forms: dict[Any, list[Entry]] = {}
+        self._entries: dict[Any, Entry] = {}  # (key, number of the form) -> form, oldest first
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -41,19 +53,28 @@ class ProgramCache:
     def __iter__(self) -> Any:
         return iter(self._entries.items())
 
-    def get(self, key: Any) -> tuple[ConcreteProgram, PartialProgram] | None:
-        """The traced form for a key, None if there is none yet."""
-        return self._entries.get(key)
+    def get(self, key: Any) -> Entry | None:
+        """The traced form for a key whose outside values are what they were, None if there is none yet."""
+        for entry in self._forms.get(key, ()):
+            if entry[0].still_holds():
+                return entry
+        return None
 
-    def put(self, key: Any, concrete: ConcreteProgram) -> tuple[ConcreteProgram, PartialProgram]:
+    def forms(self, key: Any) -> list[Entry]:
+        """All traced forms of a key."""
+        return self._forms.get(key, [])
+
+    def put(self, key: Any, concrete: ConcreteProgram) -> Entry:
         """Keep a traced form."""
         partial = PartialProgram(
             concrete.main_program, [v.name for v in concrete.input_variables], concrete.captured, [v.name for v in concrete.output_variables]
         )
-        entry = self._entries[key] = (concrete, partial)
+        forms = self._forms.setdefault(key, [])
+        entry = self._entries[key, len(forms)] = (concrete, partial)
+        forms.append(entry)
         return entry
 
-    def last(self) -> tuple[Any, tuple[ConcreteProgram, PartialProgram]]:
+    def last(self) -> tuple[Any, Entry]:
         """The newest (key, (concrete program, partial program)). AssertionError if there is none."""
         assert self._entries, "No valid cached program in ProgramCache"
         return next(reversed(self._entries.items()))
@@ -64,6 +85,7 @@ class ProgramCache:
 
     def clear(self) -> None:
         """Forget all traced forms."""
+        self._forms.clear()
         self._entries.clear()
 
 
@@ -160,7 +182,11 @@ class StaticFunction:
 
     @property
     def code(self) -> str:
-        """Source of the function that is traced."""
+        """The function as it is traced: rewritten, where its control flow can be."""
+        function = self._function
+        form = convert.rewritten_form(function) if inspect.isfunction(function) else None
+        if form is not None:
+            return form.text + "\n"
         try:
             return textwrap.dedent(inspect.getsource(self._function))
         except (OSError, TypeError):
@@ -197,7 +223,7 @@ class StaticFunction:
         key = self._key_of(args, kwargs, spec_names=True)
         entry = self._cache.get(key)
         if entry is None:
-            entry = self._cache.put(key, self._trace(args, kwargs))
+            entry = self._made(key, args, kwargs)
         return entry[0]
 
     def get_concrete_program(self, *args: Any, **kwargs: Any) -> tuple[ConcreteProgram, PartialProgram]:
@@ -236,14 +262,26 @@ class StaticFunction:
     # --- calling
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if context.recorder is not None or not _Switch.enabled:
-            return self._bound(*args, **kwargs)
-        if not kwargs:
-            key = self._fast_key(args)
-            if key is not None:
-                entry = self._fast.get(key)
-                if entry is not None:
-                    return entry[0].restore(entry[1].run(args))
+        recorder = context.recorder
+        if recorder is not None or not _Switch.enabled:
+            inner = convert.convert_function(self._bound, main=True) if recorder is not None and recorder.tracing else self._bound
+            return inner(*args, **kwargs)
+        try:
+            if not kwargs:
+                key = self._fast_key(args)
+                if key is not None:
+                    entry = self._fast.get(key)
+                    if entry is not None:
+                        concrete = entry[0]
+                        if not concrete.frozen or concrete.still_holds():
+                            return concrete.restore(entry[1].run(args))
+            entry, tensors = self._prepare(args, kwargs)
+            return entry[0].restore(entry[1].run(tensors))
+        except Exception as error:
+            raise shortened(error) from None
+
+    def _prepare(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Entry, list[Tensor]]:
+        """The traced form for a call, traced now if need be, and the Tensors to run it on."""
         positional, keywords = self.function_spec.bind(args, kwargs)
         positional, keywords = self._fit(positional, keywords)
         entry = self._entry(positional, keywords)
@@ -252,7 +290,7 @@ class StaticFunction:
             key = self._fast_key(args)  # again: tracing may have met layers for the first time
             if key is not None and len(tensors) == len(args):
                 self._fast[key] = entry
-        return entry[0].restore(entry[1].run(tensors))
+        return entry, tensors
 
     def _fast_key(self, args: Sequence[Any]) -> Any:
         """A key for calls with Tensors alone; None for other calls."""
@@ -309,9 +347,10 @@ class StaticFunction:
         fits = len(want.shape) == len(got.shape) and all(a in (-1, b) or b == -1 for a, b in zip(want.shape, got.shape, strict=True))
         if not fits or want.dtype is not got.dtype:
             raise ValueError(
-                f"{self.function_spec.name}: argument {name!r} does not fit the declared input_spec: expected "
-                f"{want.dtype.name}{list(want.shape)}, got {got.dtype.name}{list(got.shape)}"
-            )
+                coded("D2S106", f"{self.function_spec.name}: argument {name!r} does not fit the declared input_spec: expected "
+                      f"{want.dtype.name}{list(want.shape)}, got {got.dtype.name}{list(got.shape)}",
+                      "change the argument (its dtype with .astype), or declare None for dimensions that may vary")
+            )  # fmt: skip
 
     def _entry(self, args: list[Any], kwargs: dict[str, Any]) -> tuple[ConcreteProgram, PartialProgram]:
         declared = self.function_spec.input_spec
@@ -325,11 +364,94 @@ class StaticFunction:
         key = self._key_of(traced_args, traced_kwargs, spec_names=declared is not None)
         entry = self._cache.get(key)
         if entry is None:
-            entry = self._cache.put(key, self._trace(traced_args, traced_kwargs))
+            entry = self._made(key, traced_args, traced_kwargs)
         return entry
 
-    def _trace(self, args: Sequence[Any], kwargs: dict[str, Any]) -> ConcreteProgram:
-        return trace(self._bound, self.function_spec, args, kwargs)
+    def _made(self, key: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Entry:
+        """Trace a new form, and note why it was needed."""
+        facts = self._facts(args, kwargs)
+        reason = self._reason(key, facts)
+        convert.log(1, f"to_static traces {self.function_spec.name}: {reason}")
+        try:
+            concrete = trace(self._bound, self.function_spec, args, kwargs)
+        except Exception as error:
+            if is_plain():
+                raise
+            raise explain(error) from None
+        concrete.facts, concrete.reason = facts, reason
+        return self._cache.put(key, concrete)
+
+    def _facts(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, str]:
+        """What a form is made for, in words: argument -> description."""
+        facts: dict[str, str] = {}
+
+        def tell(name: str, value: Any) -> None:
+            found = spec_from_value(value)
+            if found is not None:
+                shape = ", ".join("any" if n == -1 else str(n) for n in found.shape)
+                facts[f"argument {name!r}"] = f"{found.dtype.name}[{shape}]{'' if not found.stop_gradient else ', stop_gradient'}"
+            elif isinstance(value, dict) and value:
+                for k, v in value.items():
+                    tell(f"{name}[{k!r}]", v)
+            elif isinstance(value, (list, tuple)) and value:
+                for i, v in enumerate(value):
+                    tell(f"{name}[{i}]", v)
+            else:
+                text = repr(value)
+                facts[f"argument {name!r}"] = text if len(text) < 60 else f"{type(value).__name__} at {id(value):#x}"
+
+        for name, value in self.function_spec.names_of(args, kwargs):
+            tell(name, value)
+        if isinstance(self._instance, Layer):
+            for path, layer in self._instance.named_sublayers(include_self=True):
+                facts[f"mode of {path or 'the layer'}"] = "train" if layer.training else "eval"
+        return facts
+
+    def _reason(self, key: Any, facts: dict[str, str]) -> str:
+        """Why the forms there are do not serve."""
+        earlier = self._cache.concrete_programs()
+        if not earlier:
+            return "first call"
+        same = self._cache.forms(key)
+        if same:
+            changed = same[-1][0].changed()
+            number = earlier.index(same[-1][0]) + 1
+            return f"{', '.join(changed) or 'a value from outside'}; otherwise like Program {number}"
+        found = []
+        for number, concrete in enumerate(earlier, 1):
+            names = dict.fromkeys([*facts, *concrete.facts])
+            found.append((number, [n for n in names if facts.get(n) != concrete.facts.get(n)], concrete))
+        number, names, concrete = min(found, key=lambda f: len(f[1]))
+        shown = [f"{n} is {facts.get(n, 'absent')}, in Program {number} {concrete.facts.get(n, 'absent')}" for n in names[:4]]
+        more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+        return "; ".join(shown) + more if shown else "the structure of the arguments is another one"
+
+    def explain_cache(self) -> str:
+        """Why each Program was made, and what is built into it, as text."""
+        programs = self._cache.concrete_programs()
+        lines = [f"{self.function_spec.name}: {len(programs)} Program(s)"]
+        for number, concrete in enumerate(programs, 1):
+            lines.append(f"  {number}. {concrete.reason}")
+            arguments = [f"{n.removeprefix('argument ')} = {v}" for n, v in concrete.facts.items() if n.startswith("argument")]
+            if arguments:
+                lines.append(f"     made for: {'; '.join(arguments)}")
+            if concrete.frozen:
+                lines.append(f"     built in: {'; '.join(map(repr, concrete.frozen[:12]))}{' ...' if len(concrete.frozen) > 12 else ''}")
+            if concrete.captured:
+                constants = [n for n, t in concrete.captured.items() if not (isinstance_strict(t, Parameter) or t.persistable)]
+                if constants:
+                    lines.append(f"     constant Tensors: {', '.join(constants[:12])}{' ...' if len(constants) > 12 else ''}")
+        if self._shapes_alone(programs):
+            lines.append("  Only sizes differ between some of them: declare those dimensions open, input_spec=[InputSpec([None, ...])], to need one Program.")
+        return "\n".join(lines)
+
+    @staticmethod
+    def _shapes_alone(programs: Sequence[ConcreteProgram]) -> bool:
+        def without_sizes(facts: dict[str, str]) -> tuple[Any, ...]:
+            return tuple((n, re.sub(r"\[.*?\]", lambda m: "[" + "," * m[0].count(",") + "]", v)) for n, v in facts.items())
+
+        seen = [without_sizes(p.facts) for p in programs]
+        return len(set(seen)) < len({tuple(p.facts.items()) for p in programs})
 
     def _refuse_when_disabled(self) -> None:
         if not _Switch.enabled:
@@ -441,8 +563,26 @@ def enable_to_static(enable_to_static_bool: bool) -> None:
 
 
 def ignore_module(modules: list[Any]) -> None:
-    """Modules whose functions stay ordinary Python in traced code. Tracing runs all callees as they are, so nothing changes."""
+    """Modules whose functions are not rewritten when traced code calls them. TypeError for anything but a list of modules."""
     if not isinstance(modules, (list, tuple)):
         raise TypeError(f"ignore_module takes a list of modules, got {type(modules).__name__}")
+    for module in modules:
+        if not isinstance(module, types.ModuleType):
+            raise TypeError(f"ignore_module takes a list of modules, got a list with {type(module).__name__}")
+        convert.ignored_modules.add(module.__name__)
+
+
+def set_code_level(level: int = 100, also_to_stdout: bool = False) -> None:
+    """Show the rewritten code of traced functions on stderr at the next trace; 0 switches it off. TypeError unless an int."""
+    if not isinstance(level, int) or isinstance(level, bool):
+        raise TypeError(f"set_code_level: level must be an int, got {type(level).__name__}")
+    convert.Log.code_level, convert.Log.code_to_stdout = level, bool(also_to_stdout)
+
+
+def set_verbosity(level: int = 0, also_to_stdout: bool = False) -> None:
+    """Log lines about tracing on stderr: 1 why a function is traced, 3 also its source. TypeError unless an int."""
+    if not isinstance(level, int) or isinstance(level, bool):
+        raise TypeError(f"set_verbosity: level must be an int, got {type(level).__name__}")
+    convert.Log.verbosity, convert.Log.verbosity_to_stdout = level, bool(also_to_stdout)
 
 

@@ -428,6 +428,8 @@ def _outcomes_of(s: ast.stmt) -> set[str]:
         return _outcomes(s.body) | _outcomes(s.orelse)
     if isinstance(s, (ast.With, ast.AsyncWith)):
         return _outcomes(s.body) | {"fall"} if _has(s, ast.Raise) else _outcomes(s.body)
+    if isinstance(s, ast.While) and isinstance(s.test, ast.Constant) and s.test.value and not _has(s, ast.Break, True):
+        return {"jump"} if _has(s, ast.Return) else {"raise"}
     if isinstance(s, _LOOPS):
         return {"fall", "jump"} if _has(s, ast.Return) else {"fall"}
     if isinstance(s, ast.Try):
@@ -819,10 +821,14 @@ class _Function:
         changed = {n for n in changed if n in cells}
         names = sorted(stores & live & (self.locals | self.nonlocals | self.globals))
         attributes = [p for p in dict.fromkeys(p for part in parts for p in _attributes_set(part)) if p.split(".")[0] in cells]
-        reach = sorted((set(names) | changed | {n for part in parts for n in _loads(part)} | {p.split(".")[0] for p in attributes}) & cells - {"__class__"})
+        own = self.locals | self.nonlocals | self.globals
+        dead = sorted(n for n in stores if n in own and n not in names)  # nobody reads them afterwards
+        reach = sorted((set(names) | changed | set(dead) | {n for part in parts for n in _loads(part)} | {p.split(".")[0] for p in attributes}) & cells - {"__class__"})
         arguments: dict[str, Any] = {"names": _strings(names)}
         if reach:
             arguments["scope"] = _thunk(ast.Tuple([_name(n) for n in reach], ast.Load()), s)
+        if dead:
+            arguments["dead"] = _strings(dead)
         if changed:
             arguments["changed"] = _strings(sorted(changed))
         if growing & changed:
@@ -949,7 +955,10 @@ def rewrite(function: types.FunctionType) -> Rewritten | None:
             inner.type_params = []  # type: ignore[attr-defined]
     free = list(dict.fromkeys([*code.co_freevars, HELPERS, "__class__"]))
     arguments = ast.arguments(posonlyargs=[], args=[ast.arg(n) for n in free], kwonlyargs=[], kw_defaults=[], defaults=[])
-    factory = ast.FunctionDef("factory", arguments, [inner], [], None)
+    body: list[ast.stmt] = [inner]
+    if name not in free and class_name is None and not isinstance(made, ast.Lambda):
+        body.insert(0, ast.Global([name]))  # a function of the module calls itself by its global name
+    factory = ast.FunctionDef("factory", arguments, body, [], None)
     if "type_params" in ast.FunctionDef._fields:
         factory.type_params = []  # type: ignore[attr-defined]
     module = ast.fix_missing_locations(ast.Module([factory], []))

@@ -83,8 +83,12 @@ def rewritten_form(function: types.FunctionType) -> Rewritten | None:
         found = _made[code] = rewrite(function)
         if found is not None:
             _register(found.code)
-            log_code(found)
     return _made[code]
+
+
+def rewritten_forms() -> list[tuple[types.CodeType, Rewritten]]:
+    """(code of the user's function, its rewritten form) for all functions rewritten so far."""
+    return [(code, form) for code, form in _made.items() if form is not None]
 
 
 def convert_function(function: Any, main: bool = False) -> Any:
@@ -106,6 +110,10 @@ def convert_function(function: Any, main: bool = False) -> Any:
     form = rewritten_form(function)
     if form is None:
         return function
+    notes = context.recorder.notes if context.recorder is not None else None
+    if notes is not None and function.__qualname__ not in notes.code:
+        notes.code[function.__qualname__] = form.text
+        log_code(form)
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
     cells[HELPERS] = types.CellType(sys.modules[__name__])
     try:
@@ -122,7 +130,7 @@ def convert_function(function: Any, main: bool = False) -> Any:
 # --- showing the code
 
 
-class _Log:
+class Log:
     code_level = -1
     code_to_stdout = False
     verbosity = 0
@@ -131,15 +139,15 @@ class _Log:
 
 def log_code(form: Rewritten) -> None:
     """Show a rewritten function, when the user asked for it (`set_code_level`)."""
-    level = _Log.code_level if _Log.code_level >= 0 else _level("TRANSLATOR_CODE_LEVEL")
+    level = Log.code_level if Log.code_level >= 0 else _level("TRANSLATOR_CODE_LEVEL")
     if level > 0:
-        (sys.stdout if _Log.code_to_stdout else sys.stderr).write(f"After the rewriting, the code of {form.name}:\n{form.text}\n")
+        (sys.stdout if Log.code_to_stdout else sys.stderr).write(f"After the rewriting, the code of {form.name}:\n{form.text}\n")
 
 
 def log(level: int, text: str) -> None:
     """A log line, when the user asked for that much (`set_verbosity`)."""
-    if max(_Log.verbosity, _level("TRANSLATOR_VERBOSITY")) >= level:
-        (sys.stdout if _Log.verbosity_to_stdout else sys.stderr).write(text + "\n")
+    if max(Log.verbosity, _level("TRANSLATOR_VERBOSITY")) >= level:
+        (sys.stdout if Log.verbosity_to_stdout else sys.stderr).write(text + "\n")
 
 
 def _level(name: str) -> int:
@@ -263,8 +271,9 @@ class _State:
     """Reads and writes the variables that a block may change."""
 
     def __init__(
-        self, names: Sequence[str], scope: Callable[[], Any] | None, changed: Sequence[str], growing: Sequence[str], attributes: Sequence[str]
-    ) -> None:
+        self, names: Sequence[str] = (), scope: Callable[[], Any] | None = None, changed: Sequence[str] = (), growing: Sequence[str] = (),
+        attributes: Sequence[str] = (), dead: Sequence[str] = (),
+    ) -> None:  # fmt: skip
         self.cells: dict[str, Any] = {}
         self.globals: dict[str, Any] = {}
         if scope is not None:
@@ -274,7 +283,7 @@ class _State:
         containers = [n for n in changed if n not in names and _is_container(self.read_name(n))]
         self.attributes = [p for p in attributes if not self._is_buffer(p)]
         self.names = [*names, *containers, *self.attributes]
-        self.changed = set(changed)
+        self.dead = [n for n in dead if n not in self.names]
 
     def read_name(self, name: str) -> Any:
         """Value of a variable, the mark for none if it has none."""
@@ -337,6 +346,10 @@ class _State:
         """All values."""
         return {n: self.get(n) for n in self.names}
 
+    def unread(self) -> dict[str, Any]:
+        """Values of the variables that are assigned inside and not read afterwards."""
+        return {n: self.read_name(n) for n in self.dead}
+
     def put(self, values: dict[str, Any]) -> None:
         """Set all values."""
         for n, v in values.items():
@@ -363,6 +376,9 @@ class _State:
 
         for name in self.cells:
             look(name, self.read_name(name), 0)
+        for name, value in list(self.globals.items()):
+            if isinstance(value, (list, dict, set)) and not name.startswith("__"):
+                look(name, value, 2)
         return found
 
 
@@ -425,11 +441,10 @@ def _nothing() -> None:
 
 
 def If(
-    test: Any, then: Callable[[], Any], orelse: Callable[[], Any] | None, names: Sequence[str] = (), scope: Callable[[], Any] | None = None,
-    changed: Sequence[str] = (), growing: Sequence[str] = (), attributes: Sequence[str] = (), error: Callable[[], Any] | None = None,
-    relaxed: bool = False,
+    test: Any, then: Callable[[], Any], orelse: Callable[[], Any] | None, error: Callable[[], Any] | None = None, relaxed: bool = False,
+    **variables: Any,
 ) -> None:  # fmt: skip
-    """``if test: then() else: orelse()``."""
+    """``if test: then() else: orelse()``. variables: the arguments of `_State`."""
     if not symbolic(test):
         taken = bool(test)
         _note_branch(taken)
@@ -444,14 +459,15 @@ def If(
         _assert(not_(test), str(problem), type(problem).__name__)
         return
     recorder = context.recorder
-    state = _State(names, scope, changed, growing, attributes)
-    start = state.all()
+    state = _State(**variables)
+    start, unread = state.all(), state.unread()
     containers = {n: v for n, v in start.items() if type(v) in (list, dict)}
     known = state.known(containers)
 
     def run(block: Callable[[], Any]) -> Callable[[], dict[str, Any]]:
         def inner() -> dict[str, Any]:
             state.put({n: _copied(v) for n, v in start.items()})
+            state.put(unread)
             block()
             return state.all()
 
@@ -466,11 +482,8 @@ def If(
     state.put({n: _written_back(start[n], v) if n in containers else v for n, v in result.items()})
 
 
-def While(
-    test: Callable[[], Any], body: Callable[[], Any], names: Sequence[str] = (), scope: Callable[[], Any] | None = None,
-    changed: Sequence[str] = (), growing: Sequence[str] = (), attributes: Sequence[str] = (),
-) -> None:  # fmt: skip
-    """``while test(): body()``."""
+def While(test: Callable[[], Any], body: Callable[[], Any], **variables: Any) -> None:
+    """``while test(): body()``. variables: the arguments of `_State`."""
     while True:
         holds = test()
         if symbolic(holds):
@@ -478,21 +491,26 @@ def While(
         if not holds:
             return
         body()
-    state = _State(names, scope, changed, growing, attributes)
 
     def step() -> Any:
         body()
         return test()
 
-    _loop(holds, step, state, lambda: If(holds, lambda: (body(), While(test, body, names, scope, changed, growing, attributes)), None, names,
-                                         scope, changed, growing, attributes, relaxed=True))  # fmt: skip
+    def peeled() -> None:
+        def first() -> None:
+            body()
+            While(test, body, **variables)
+
+        If(holds, first, None, relaxed=True, **variables)
+
+    _loop(holds, step, _State(**variables), peeled)
 
 
 def _loop(holds: Any, step: Callable[[], Any], state: _State, peeled: Callable[[], Any], extra: dict[str, Any] | None = None,
           take: Callable[[dict[str, Any]], None] | None = None, give: Callable[[], dict[str, Any]] | None = None) -> None:  # fmt: skip
     """Record a loop over the variables of `state`. extra, take, give: hidden loop variables."""
     recorder = context.recorder
-    start = state.all()
+    start, unread = state.all(), state.unread()
     containers = {n: v for n, v in start.items() if type(v) in (list, dict)}
     known = state.known(containers)
     arrays: dict[str, Any] = {}
@@ -507,6 +525,7 @@ def _loop(holds: Any, step: Callable[[], Any], state: _State, peeled: Callable[[
 
     def trip(values: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         state.put({n: v for n, v in values.items() if n in start})
+        state.put(unread)
         if take is not None:
             take(values)
         again = step()
@@ -687,11 +706,8 @@ def _open(iterable: Any) -> Any:
     return None
 
 
-def For(
-    iterable: Any, body: Callable[[Any], Any], names: Sequence[str] = (), scope: Callable[[], Any] | None = None, changed: Sequence[str] = (),
-    growing: Sequence[str] = (), attributes: Sequence[str] = (), stop: Callable[[], Any] | None = None,
-) -> None:  # fmt: skip
-    """``for item in iterable: body(item)``; `stop` tells whether a `break` or `return` was met."""
+def For(iterable: Any, body: Callable[[Any], Any], stop: Callable[[], Any] | None = None, **variables: Any) -> None:
+    """``for item in iterable: body(item)``; `stop` tells whether a `break` or `return` was met. variables: the arguments of `_State`."""
     source = _open(iterable)
     if source is None:
         items = iter(iterable)
@@ -700,15 +716,15 @@ def For(
             if stop is not None:
                 stopped = stop()
                 if symbolic(stopped):
-                    _guarded(items, body, names, scope, changed, growing, attributes, stop, stopped)
+                    _guarded(items, body, stop, stopped, variables)
                     return
                 if stopped:
                     return
         return
-    _open_loop(source, source.first(), body, names, scope, changed, growing, attributes, stop)
+    _open_loop(source, source.first(), body, stop, variables)
 
 
-def _guarded(items: Iterator[Any], body: Any, names: Any, scope: Any, changed: Any, growing: Any, attributes: Any, stop: Any, stopped: Any) -> None:
+def _guarded(items: Iterator[Any], body: Any, stop: Any, stopped: Any, variables: dict[str, Any]) -> None:
     """The rest of an unrolled loop that a Tensor may have ended."""
     for count, item in enumerate(items):
         if count > 5000:
@@ -716,11 +732,11 @@ def _guarded(items: Iterator[Any], body: Any, names: Any, scope: Any, changed: A
                 coded("D2S110", "a loop over a Python iterator is ended by a Tensor, and the iterator does not end by itself",
                       "count with a Tensor: `while` on a condition, or `for i in range(n)`")
             )  # fmt: skip
-        If(not_(stopped), lambda item=item: body(item), None, names, scope, changed, growing, attributes)
+        If(not_(stopped), lambda item=item: body(item), None, **variables)
         stopped = stop()
 
 
-def _open_loop(source: Any, i: Any, body: Any, names: Any, scope: Any, changed: Any, growing: Any, attributes: Any, stop: Any) -> None:
+def _open_loop(source: Any, i: Any, body: Any, stop: Any, variables: dict[str, Any]) -> None:
     holder: dict[str, Any] = {"i": i}
 
     def going() -> Any:
@@ -741,11 +757,11 @@ def _open_loop(source: Any, i: Any, body: Any, names: Any, scope: Any, changed: 
         def first() -> None:
             holder["i"] = i
             body(source.item(i))
-            _open_loop(source, source.next(i), body, names, scope, changed, growing, attributes, stop)
+            _open_loop(source, source.next(i), body, stop, variables)
 
-        If(holds, first, None, names, scope, changed, growing, attributes, relaxed=True)
+        If(holds, first, None, relaxed=True, **variables)
 
-    state = _State(names, scope, changed, growing, attributes)
+    state = _State(**variables)
     holds = going()
     if not symbolic(holds):
         holds = number(bool(holds))
@@ -814,8 +830,7 @@ def _casting(target: type) -> Callable[..., Any]:
         if target is float and v.dtype is dtypes.float32:
             wanted = dtypes.float32
         made = record("cast", v, in_dtype=v.dtype.proto, out_dtype=wanted.proto)
-        if target is not float or not v.dtype.is_floating:
-            made._stop_gradient = True
+        made.stop_gradient = True  # a Python number has no gradient
         made.weak = True
         return made
 
@@ -921,6 +936,9 @@ def call(function: Any) -> Any:
 def _layer_call(layer: Layer) -> Any:
     """A Layer's call, with its `forward` rewritten when it is the user's, or holds layers of the user's."""
     kind = type(layer)
+    recorder = context.recorder
+    if recorder is not None and recorder.notes is not None:
+        recorder.notes.layer(layer)
     if kind.__call__ is not Layer.__call__:
         return types.MethodType(convert_function(kind.__call__), layer)
     forward = layer.forward
@@ -981,6 +999,12 @@ class Notes:
     def __init__(self) -> None:
         self.seen: dict[Any, tuple[str, Callable[[], Any]]] = {}
         self.branches: dict[tuple[str, bool], int] = {}
+        self.code: dict[str, str] = {}
+        self.layers: dict[int, Layer] = {}
+
+    def layer(self, layer: Layer) -> None:
+        """A Layer was called."""
+        self.layers.setdefault(id(layer), layer)
 
     def saw(self, path: str, getter: Callable[[], Any], value: Any) -> None:
         """A value was read from outside."""
@@ -999,9 +1023,18 @@ class Notes:
         if len(self.branches) < 1000 or (location, taken) in self.branches:
             self.branches[location, taken] = self.branches.get((location, taken), 0) + 1
 
-    def guards(self) -> list[Guard]:
+    def guards(self, function: Any) -> list[Guard]:
         """The values at the end of the trace, to be compared with those at later calls."""
         found = []
+        owner = getattr(function, "__self__", None)
+        inside = {id(layer) for layer in owner.sublayers(include_self=True)} if isinstance(owner, Layer) else set()
+        for layer in self.layers.values():
+            if id(layer) in inside:
+                continue
+            layers = layer.sublayers(include_self=True)
+            inside.update(map(id, layers))
+            modes = operator.attrgetter("training")
+            found.append(Guard(f"modes of {layer.full_name()}", lambda layers=layers: [modes(one) for one in layers], [modes(one) for one in layers]))
         for path, getter in self.seen.values():
             try:
                 value = getter()
@@ -1037,6 +1070,13 @@ class Guard:
         except Exception:
             return False
         return now is self.value or (type(now) is type(self.value) and (now == self.value or now != now))
+
+    def now(self) -> str:
+        """The present value, for messages."""
+        try:
+            return repr(self.getter())
+        except Exception:
+            return "gone"
 
     def __repr__(self) -> str:
         return f"{self.path} = {self.value!r}"

@@ -14,7 +14,7 @@ from ..backend import xp as backend
 from ..compiler import INFER_PASSES, CompiledProgram, compile_program
 from ..compiler.passes.unfold_batch_norm import uses_stored_statistics
 from ..core.backward import append_gradients
-from ..core.blocks import EMPTY, reads, single_assignment, writes
+from ..core.blocks import ARRAY_WRITES, EMPTY, reads, single_assignment, writes
 from ..core.context import context
 from ..core.program import Operator, Program, Variable
 from ..core.tape import Node, edge_of
@@ -28,7 +28,7 @@ __all__ = ["PartialProgram"]
 class _TrainingForm:
     """Forward and backward functions for one set of differentiated inputs."""
 
-    __slots__ = ("backward", "backward_lods", "forward", "grad_positions", "own", "saved_from_inputs", "seeds")
+    __slots__ = ("backward", "backward_lods", "forward", "grad_positions", "own", "saved_from_inputs", "seeds", "twins")
 
     forward: CompiledProgram
     backward: CompiledProgram | None
@@ -36,6 +36,7 @@ class _TrainingForm:
     saved_from_inputs: list[int]  # positions among all inputs that the backward function takes
     own: int  # how many saved values the forward function returns
     grad_positions: list[int]  # positions among all inputs that the backward function gives gradients for
+    twins: list[tuple[int, int]]  # (output, seed that has its gradient too): the same variable returned again
     backward_lods: list[tuple[bool, int]]  # lods that it takes: (of an input, its position) or (of a saved value, its number)
 
 
@@ -98,7 +99,7 @@ class PartialProgram:
         seeds, gradients = append_gradients(block, floating, wanted)
         forward_ops, backward_ops = block.ops[:count], block.ops[count:]
         form = _TrainingForm()
-        form.seeds, form.saved_from_inputs, form.grad_positions, form.own = [], [], [], 0
+        form.seeds, form.saved_from_inputs, form.grad_positions, form.own, form.twins = [], [], [], 0, []
         read = {n for op in backward_ops for n in reads(op)} | set(gradients.values())
         live_seeds = [(name, seed) for name, seed in zip(floating, seeds, strict=True) if seed in read]
         if not gradients:
@@ -107,7 +108,8 @@ class PartialProgram:
         seed_names = [seed for _, seed in live_seeds]
         free, produced = [], set(seed_names)
         for op in backward_ops:
-            free += [n for n in reads(op) if n not in produced and n != EMPTY]
+            own = op.output_names if op.type in ARRAY_WRITES else ()  # an array may begin here
+            free += [n for n in reads(op) if n not in produced and n != EMPTY and n not in own]
             produced.update(op.output_names)
         free = list(dict.fromkeys(free))
         made_by_forward = {n for op in forward_ops for n in writes(op)} - set(self.updated)
@@ -127,6 +129,7 @@ class PartialProgram:
         )
         index_of = {n: i for i, n in enumerate(self.outputs)}
         form.seeds = [index_of[name] for name, _ in live_seeds]
+        form.twins = [(i, index_of[n]) for i, n in enumerate(self.outputs) if index_of[n] != i and index_of[n] in form.seeds]
         return form
 
     # --- running
@@ -168,6 +171,8 @@ class PartialProgram:
             node: ProgramNode = RecomputedNode(self, form, tensors, arrays, lods, outputs)
             for i in form.seeds:
                 outputs[i]._edge, outputs[i]._stop_gradient = (node, i), False
+            for i, seed in form.twins:
+                outputs[i]._edge, outputs[i]._stop_gradient = (node, seed), False
         elif form is not None:
             own = results[len(results) - form.own :] if form.own else []
             node = ProgramNode(self, form, tensors, arrays, own, outputs)
@@ -176,6 +181,8 @@ class PartialProgram:
                 node.lods = [lods[i] if of_input else own_lods[i] for of_input, i in form.backward_lods]
             for i in form.seeds:
                 outputs[i]._edge, outputs[i]._stop_gradient = (node, i), False
+            for i, seed in form.twins:
+                outputs[i]._edge, outputs[i]._stop_gradient = (node, seed), False
         return outputs
 
 

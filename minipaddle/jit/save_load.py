@@ -74,7 +74,7 @@ def save(layer: Any, path: str, input_spec: Any = None, **configs: Any) -> None:
         prefix = path if name == "forward" else f"{path}.{name}"
         program, feeds, fetches = _pruned(concrete, configs, name)
         inference = pdmodel.to_inference_program(program, feeds, fetches)
-        files[prefix + ".pdmodel"] = pdmodel.dumps(inference)
+        files[prefix + ".pdmodel"] = pdmodel.dumps(inference, callstack=True)
         state = {v.name: concrete.captured[v.name] for v in inference.persistables()}
         if state:
             files[prefix + ".pdiparams"] = lod_tensor.dumps_combined({n: backend.to_numpy(t._data) for n, t in state.items()})

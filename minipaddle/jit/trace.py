@@ -118,6 +118,7 @@ class ConcreteProgram:
     main_program: the Program. inputs: its feed Variables in order. outputs: result Variables in order. parameters: the
     Parameters it met. captured: variable name -> Tensor for parameters, buffers and constants. frozen: Python values read from
     outside, which are part of the Program. branches: (file:line, taken) -> how often a condition on Python values went that way.
+    code: function -> its rewritten text. facts: what the form was made for, in words; reason: why it was needed.
     """
 
     def __init__(
@@ -138,12 +139,26 @@ class ConcreteProgram:
         self.function = function
         self.frozen: list[convert.Guard] = []
         self.branches: dict[tuple[str, bool], int] = {}
+        self.code: dict[str, str] = {}
+        self.facts: dict[str, str] = {}
+        self.reason = ""
         self.number_of_forward_ops = len(main_program.global_block().ops)
+
+    def still_holds(self) -> bool:
+        """Whether the Python values that are part of the Program are what they were."""
+        for guard in self.frozen:
+            if not guard.holds():
+                return False
+        return True
+
+    def changed(self) -> list[str]:
+        """Python values that are not what they were, in words."""
+        return [f"{g.path} is {g.now()}, was {g.value!r}" for g in self.frozen if not g.holds()]
 
     @property
     def parameters(self) -> list[Tensor]:
         """Parameters and buffers the Program uses."""
-        used = {n for op in self.main_program.global_block().ops for n in op.input_names + op.output_names}
+        used = {n for block in self.main_program.blocks for op in block.ops for n in op.input_names + op.output_names}
         return [t for name, t in self.captured.items() if name in used and (isinstance_strict(t, Parameter) or t.persistable)]
 
     def restore(self, values: Sequence[Any]) -> Any:
@@ -212,8 +227,8 @@ def trace(
     owner = getattr(function, "__self__", None)
     if isinstance(owner, Layer):
         recorder.layers.append((owner, ""))
-    body = convert.convert_function(function, main=True)
     with recording(recorder), enable_grad():
+        body = convert.convert_function(function, main=True)
         result = body(*positional, **keywords) if self_argument is None else body(self_argument, *positional, **keywords)
         outputs: list[Variable] = []
 
@@ -228,7 +243,7 @@ def trace(
 
         template = tree.map_structure(collect, result) if _holds_tensors(result) else result
     made = ConcreteProgram(program, inputs, outputs, recorder.captured, template, function, baked)
-    made.frozen, made.branches = notes.guards(), dict(notes.branches)
+    made.frozen, made.branches, made.code = notes.guards(function), dict(notes.branches), dict(notes.code)
     return made
 
 

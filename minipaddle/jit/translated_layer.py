@@ -14,13 +14,16 @@ from ..compiler.binding import attributes, definition_of, results_by_name, run_a
 from ..compiler.control_flow import is_control
 from ..core.context import context
 from ..core.control_flow import copy_operator
-from ..core.program import Program
+from ..core.program import Program, Variable
 from ..core.tensor import Parameter, Tensor, isinstance_strict, make_tensor
 from ..dtypes import from_numpy
+from ..formats.pdmodel import prune
 from ..nn.layer.layers import Layer
 from ..ops.registry import OPS
 from ..utils import unique_name
+from .error_report import shortened
 from .input_spec import InputSpec
+from .inspection import OperatorInfo, matching, operators_of, unknown_variable
 from .partial_program import PartialProgram
 
 __all__ = ["INFER_PROPERTY_SUFFIX", "LoadedMethod", "TranslatedLayer"]
@@ -38,7 +41,10 @@ class LoadedMethod:
     values: dict[str, np.ndarray[Any, Any]]
     suffix: str = ""
     renamed: dict[str, str] = field(default_factory=dict)  # name in the file -> name here
-    forms: dict[bool, PartialProgram] = field(default_factory=dict)  # by training flag
+    forms: dict[Any, PartialProgram] = field(default_factory=dict)  # by training flag and frozen statistics
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "forms": {}}  # compiled functions are made again
 
 
 def _unique(name: str, taken: set[str]) -> str:
@@ -62,7 +68,8 @@ class TranslatedLayer(Layer):
         self._methods = methods
         self._by_variable: dict[str, Tensor] = {}
         self._persistable_var_name_dict: dict[str, str] = {}
-        self._structured: dict[str, str] = {}
+        self._structured: dict[str, str] = {}  # variable -> structured name in the file
+        self._frozen: set[str] = set()  # statistics that train() keeps as they are
         self._make_state(info)
         for name in methods:
             if name != "forward":
@@ -102,6 +109,8 @@ class TranslatedLayer(Layer):
                         self.register_buffer(key, t)
                     self._by_variable[new] = t
                     self._persistable_var_name_dict[new] = key
+                    if facts is not None and facts.get("structured_name"):
+                        self._structured[new] = str(facts["structured_name"])
                 method.renamed[old] = shared[old]
             _rename(method.program, method.renamed)
             method.inputs = [method.renamed.get(n, n) for n in method.inputs]
@@ -127,9 +136,12 @@ class TranslatedLayer(Layer):
         method = self._methods[name]
         tensors = self._check(name, method, args)
         if context.recorder is not None:
-            results = replay(context.recorder, method, tensors, self._by_variable, self.training)
+            results = replay(context.recorder, method, self._in_mode(method), tensors, self._by_variable)
         else:
-            results = self._form(method).run(tensors)
+            try:
+                results = self._form(method).run(tensors)
+            except Exception as error:
+                raise shortened(error) from None
         return results[0] if len(results) == 1 else results
 
     def _check(self, name: str, method: LoadedMethod, args: Sequence[Any]) -> list[Tensor]:
@@ -156,26 +168,133 @@ class TranslatedLayer(Layer):
         return tensors
 
     def _form(self, method: LoadedMethod) -> PartialProgram:
-        form = method.forms.get(self.training)
+        key = (self.training, frozenset(self._frozen)) if self._frozen else self.training
+        form = method.forms.get(key)
         if form is None:
-            program = method.program
-            if self.training:
-                program = program.clone()
-                for block in program.blocks:
-                    for op in block.ops:
-                        if op.attrs.get("is_test"):
-                            op.attrs["is_test"] = False
             captured = {name: self._by_variable[name] for name in method.renamed.values()}
-            form = method.forms[self.training] = PartialProgram(
-                program, method.inputs, captured, method.outputs, recompute=not self.training
+            form = method.forms[key] = PartialProgram(
+                self._in_mode(method), method.inputs, captured, method.outputs, recompute=not self.training
             )
         return form
+
+    def _in_mode(self, method: LoadedMethod) -> Program:
+        """The Program of a method for the present mode: `is_test` as in train() or eval(), frozen statistics kept."""
+        program = method.program
+        if self.training or self._frozen:
+            program = program.clone()
+            for block in program.blocks:
+                for op in block.ops:
+                    if self.training and op.attrs.get("is_test"):
+                        op.attrs["is_test"] = False
+                    if "use_global_stats" in op.attrs and not self._frozen.isdisjoint(op.input_names):
+                        op.attrs["use_global_stats"] = True
+        return program
 
     # --- looking inside
 
     def program(self, method_name: str = "forward") -> Program:
         """The Program of a method. ValueError for a method the model does not have."""
         return self._method(method_name).program
+
+    def operators(self, method_name: str = "forward") -> list[OperatorInfo]:
+        """The operators of a method in the order they run: types, inputs and outputs with shapes, attributes, source lines.
+
+        Those inside of branches and loops follow, with the number of their block.
+        """
+        return operators_of(self._method(method_name).program, self._structured)
+
+    def extract(self, *outputs: Any, inputs: Sequence[Any] | None = None, method_name: str = "forward") -> TranslatedLayer:
+        """A new layer that computes these variables of a method and nothing they do not need.
+
+        outputs: names of variables, or Variables of `program()`. inputs: where to start, default the model's own inputs; a
+        variable named here is fed instead of computed, so a model can be cut in two. The new layer starts in eval mode and
+        shares its parameters with this one; copy.deepcopy makes it independent. ValueError for unknown names, parameters,
+        and outputs that need more than the inputs.
+        """
+        method = self._method(method_name)
+        if not outputs:
+            raise ValueError("extract() needs the name of at least one variable; layer.operators() lists them")
+        fetches = [self._variable_name(method, v) for v in outputs]
+        feeds = method.inputs if inputs is None else [self._variable_name(method, v) for v in inputs]
+        program = prune(method.program, feeds, fetches)
+        read = {n for block in program.blocks for op in block.ops for n in op.input_names} | set(fetches)
+        unread = [n for n in feeds if n not in read]
+        if inputs is not None and unread:
+            raise ValueError(f"extract(): the inputs {unread} do not lead to {fetches}")
+        feeds = [n for n in feeds if n in read]
+        block = program.global_block()
+        renamed = {old: new for old, new in method.renamed.items() if new in block.vars}
+        values = {old: method.values[old] for old in renamed}
+        new: TranslatedLayer = TranslatedLayer.__new__(TranslatedLayer)
+        Layer.__init__(new)
+        new._methods = {"forward": LoadedMethod(program, feeds, fetches, values, method.suffix, renamed)}
+        used = set(renamed.values())
+        new._by_variable = {n: t for n, t in self._by_variable.items() if n in used}
+        new._persistable_var_name_dict = {n: k for n, k in self._persistable_var_name_dict.items() if n in used}
+        new._structured = {n: k for n, k in self._structured.items() if n in used}
+        new._frozen = self._frozen
+        for name, key in new._persistable_var_name_dict.items():
+            t = self._by_variable[name]
+            if isinstance(t, Parameter):
+                new.add_parameter(key, t)
+            else:
+                new.register_buffer(key, t)
+        new.eval()
+        return new
+
+    def with_outputs(self, *names: Any, method_name: str = "forward") -> TranslatedLayer:
+        """As `extract`, but the model's own outputs come first and these variables after them."""
+        return self.extract(*self._method(method_name).outputs, *names, method_name=method_name)
+
+    def _variable_name(self, method: LoadedMethod, wanted: Any) -> str:
+        name = wanted.name if isinstance(wanted, Variable) else wanted
+        if not isinstance(name, str):
+            raise TypeError(f"a variable of a loaded model is given by its name or as a Variable, got {type(wanted).__name__}")
+        if name in self._by_variable or name in method.renamed:
+            raise ValueError(f"{name!r} is a parameter of the loaded model, not a result; take it from named_parameters()")
+        if name not in method.program.global_block().vars:
+            raise unknown_variable(name, method.program)
+        return name
+
+    # --- freezing
+
+    def freeze(self, *patterns: str) -> list[str]:
+        """Keep parameters as they are: no gradients, and statistics of batch_norm used and not updated in train().
+
+        patterns: with ``*``, ``?`` and ``[...]``, held against the structured name, the variable's name and the key in
+        state_dict(). Returns the variable names that fit. ValueError for a pattern that nothing fits.
+        """
+        chosen = matching(patterns, self._names())
+        statistics = self._statistics()
+        for name in chosen:
+            if name in statistics:
+                self._frozen.add(name)
+            self._by_variable[name].stop_gradient = True
+        return chosen
+
+    def unfreeze(self, *patterns: str) -> list[str]:
+        """The opposite of `freeze`. Statistics of batch_norm behave again as the model says."""
+        chosen = matching(patterns, self._names())
+        statistics = self._statistics()
+        for name in chosen:
+            t = self._by_variable[name]
+            self._frozen.discard(name)
+            if name not in statistics and isinstance(t, Parameter) and t.dtype.is_floating:
+                t.stop_gradient = False
+        return chosen
+
+    def _names(self) -> list[tuple[str, list[str]]]:
+        """For each persistable variable all names it goes by."""
+        in_file = {new: old for method in self._methods.values() for old, new in method.renamed.items()}
+        return [
+            (name, [key, name, in_file.get(name, ""), self._structured.get(name, "")])
+            for name, key in self._persistable_var_name_dict.items()
+        ]
+
+    def _statistics(self) -> set[str]:
+        """Persistable variables that operators write."""
+        ops = [op for method in self._methods.values() for block in method.program.blocks for op in block.ops]
+        return {n for op in ops for n in op.output_names if n in self._by_variable}
 
     def _method(self, name: str) -> LoadedMethod:
         try:
@@ -216,9 +335,7 @@ class TranslatedLayer(Layer):
                     n: LoadedMethod(m.program.clone(), list(m.inputs), list(m.outputs), m.values, m.suffix, dict(m.renamed))
                     for n, m in self._methods.items()
                 }
-            elif key in self._methods:
-                continue
-            elif key == "_by_variable":
+            elif key in self._methods or key == "_by_variable":
                 continue
             else:
                 value = copy.deepcopy(value, memo)
@@ -230,20 +347,19 @@ class TranslatedLayer(Layer):
         return new
 
 
-def replay(recorder: Any, method: LoadedMethod, inputs: Sequence[Any], state: dict[str, Tensor], training: bool) -> list[Any]:
-    """Record the operators of a loaded Program into the Program that is being traced."""
+def replay(
+    recorder: Any, method: LoadedMethod, program: Program, inputs: Sequence[Any], state: dict[str, Tensor]
+) -> list[Any]:
+    """Record the operators of a loaded Program (of `method`, in the mode wanted) into the Program that is being traced."""
     env: dict[str, Any] = dict(zip(method.inputs, inputs, strict=True))
     env.update((name, state[name]) for name in method.renamed.values())
-    for op in method.program.global_block().ops:
+    for op in program.global_block().ops:
         definition = definition_of(op)
-        if len(method.program.blocks) > 1 and (is_control(op) or definition.infer_rule is None and "array" in op.type):
-            copy_operator(recorder, op, env, training)
+        if len(program.blocks) > 1 and (is_control(op) or definition.infer_rule is None and "array" in op.type):
+            copy_operator(recorder, op, env)
             continue
         arguments, _ = run_arguments(op, definition, env.__getitem__)
-        attrs = attributes(op, definition)
-        if training and attrs.get("is_test"):
-            attrs["is_test"] = False
-        outputs = recorder.append(definition, arguments, attrs)
+        outputs = recorder.append(definition, arguments, attributes(op, definition))
         env.update(results_by_name(op, definition, tuple(outputs)))
     return [env[name] for name in method.outputs]
 

@@ -166,7 +166,7 @@ def _(xp, x, h0, weight, bias, gate, reset, batch_hidden, hidden, d_hidden, *, a
 
 
 def _infer_gru_unit(x: Spec, h: Spec, weight: Spec, bias: Spec | None = None, **_: Any) -> tuple[Spec, ...]:
-    gate, narrow, _, _ = _infer_gru(x, None, weight, bias)
+    gate, narrow = _infer_gru(x, None, weight, bias)[:2]
     if h.ndim != 2 or (-1 not in (h.shape[1], weight.shape[0]) and h.shape[1] != weight.shape[0]):
         raise ValueError(f"HiddenPrev must be [rows, {weight.shape[0]}], got {list(h.shape)}")
     return gate, narrow, narrow

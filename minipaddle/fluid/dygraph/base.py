@@ -12,6 +12,7 @@ from ...backend import xp as backend
 from ...core.context import context
 from ...core.grad_mode import no_grad
 from ...core.tensor import Tensor, TensorBase, make_tensor
+from ...device import get_device, set_device
 from ...dtypes import from_numpy
 from ...static.program import disable_static, enable_static
 from ...utils import unique_name
@@ -37,17 +38,17 @@ def disable_dygraph() -> None:
 @contextlib.contextmanager
 def guard(place: Any = None) -> Iterator[None]:
     """Inside of the ``with`` block functions compute at once (on `place`), and names count from zero."""
-    recorder, device = context.recorder, backend.get_device()
+    recorder, device = context.recorder, get_device()
     context.recorder = None
     try:
         if place is not None:
-            backend.set_device(place)
+            set_device(place)
         with unique_name.guard():
             yield
     finally:
         context.recorder = recorder
         if place is not None:
-            backend.set_device(device)
+            set_device(device)
 
 
 def to_variable(value: Any, name: str | None = None, zero_copy: bool | None = None) -> Any:

@@ -254,7 +254,7 @@ def softmax(input: Any, use_cudnn: bool = False, name: str | None = None, axis: 
 
 def selu(x: Any, scale: float | None = None, alpha: float | None = None, name: str | None = None) -> Any:
     """scale * x where positive, else scale * alpha * (exp(x) - 1)."""
-    given = {k: float(v) for k, v in (("scale", scale), ("alpha", alpha)) if v is not None}
+    given: dict[str, Any] = {k: float(v) for k, v in (("scale", scale), ("alpha", alpha)) if v is not None}
     return run("selu", x, name=name, **given)
 
 

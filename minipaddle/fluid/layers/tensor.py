@@ -191,7 +191,7 @@ def range(start: Any, end: Any, step: Any, dtype: Any) -> Any:
     """Numbers from `start` up to but not including `end`."""
     def given(value: Any) -> Any:
         if isinstance(value, TensorBase):
-            return value if value.dtype is as_dtype(dtype) else cast(value, dtype)
+            return value if value.dtype is as_dtype(dtype) else cast(value, dtype)  # type: ignore[attr-defined]
         return fill_constant([1], dtype, value)
 
     return run("range", given(start), given(end), given(step))

@@ -1,0 +1,112 @@
+"""``base.framework``: Programs, modes, places and dtypes."""
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from ..backend import xp as backend
+from ..backend.place import Place
+from ..core.context import context
+from ..core.program import Block, Operator, Program, Variable
+from ..core.tensor import EagerParamBase, Parameter
+from ..device import is_compiled_with_cuda, is_compiled_with_rocm, is_compiled_with_xpu
+from ..dtypes import DType, as_dtype
+from ..framework import get_flags, set_flags
+from ..static.program import (
+    cpu_places,
+    cuda_places,
+    default_main_program,
+    default_startup_program,
+    device_guard,
+    disable_static,
+    enable_static,
+    in_dynamic_mode,
+    name_scope,
+    program_guard,
+    static_only,
+    switch_main_program,
+    switch_startup_program,
+)
+from . import core, unique_name
+
+__all__ = [
+    "Block", "EagerParamBase", "Operator", "Parameter", "Program", "Variable", "convert_np_dtype_to_dtype_", "core", "cpu_places",
+    "cuda_places", "default_main_program", "default_startup_program", "device_guard", "dygraph_only", "dtype_is_floating", "get_flags",
+    "grad_var_name", "in_dygraph_mode", "in_dynamic_mode", "in_dynamic_or_pir_mode", "in_pir_mode", "is_compiled_with_cuda",
+    "is_compiled_with_rocm", "is_compiled_with_xpu", "name_scope", "program_guard", "set_flags", "static_only", "switch_main_program",
+    "switch_startup_program", "unique_name",
+]  # fmt: skip
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def in_dygraph_mode() -> bool:
+    """Whether functions compute at once."""
+    return in_dynamic_mode()
+
+
+def in_pir_mode() -> bool:
+    """Never: Programs have one form here."""
+    return False
+
+
+def in_dynamic_or_pir_mode() -> bool:
+    """Whether functions compute at once."""
+    return in_dynamic_mode()
+
+
+_non_static_mode = in_dygraph_mode
+
+
+def dygraph_only(function: F) -> F:
+    """Decorator: AssertionError when the function is called in static mode."""
+
+    @functools.wraps(function)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        assert in_dynamic_mode(), (
+            f"We only support '{function.__name__}()' in dynamic graph mode, please call 'paddle.disable_static()' to enter dynamic "
+            "graph mode."
+        )
+        return function(*args, **kwargs)
+
+    return checked  # type: ignore[return-value]
+
+
+@contextlib.contextmanager
+def _static_guard() -> Iterator[None]:
+    """Static mode inside of the ``with`` block."""
+    was_dynamic = context.recorder is None
+    enable_static()
+    try:
+        yield
+    finally:
+        if was_dynamic:
+            disable_static()
+
+
+def _current_expected_place() -> Place:
+    """The device for new tensors."""
+    return backend.current_place()
+
+
+def _set_expected_place(place: Place) -> None:
+    """Choose the device for new tensors."""
+    backend.set_device(place)
+
+
+def convert_np_dtype_to_dtype_(np_dtype: Any) -> DType:
+    """The dtype that a NumPy type or a name stands for. uint16 is bfloat16, as in Paddle."""
+    name = getattr(np_dtype, "name", None) or getattr(np_dtype, "__name__", None) or str(np_dtype)
+    return as_dtype("bfloat16" if name == "uint16" else np_dtype)
+
+
+def dtype_is_floating(dtype: Any) -> bool:
+    """Whether the dtype is one of real floating-point numbers."""
+    return as_dtype(dtype).is_floating
+
+
+def grad_var_name(var_name: str) -> str:
+    """Name of the gradient of a variable in a Program with backward operators."""
+    return var_name + core.kGradVarSuffix()

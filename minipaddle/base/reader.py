@@ -1,0 +1,6 @@
+"""``base.reader``."""
+from __future__ import annotations
+
+from ..io import DataLoader
+
+__all__ = ["DataLoader"]

@@ -1,0 +1,98 @@
+"""Errors of traced functions, told in terms of the user's lines.
+
+    In transformed code:
+
+        File "net.py", line 12, in forward
+            y = self.fc(x)
+            if y > 0:
+            ^^^^^^^^^ <--- HERE
+                return y
+
+    ValueError: [D2S109] the condition of a branch or loop must have one element, got bool[-1, 3]
+      what to do: use .any(), .all() or one element of it
+
+The class of the error stays. ``MINIPADDLE_FULL_TRACEBACK=1`` shows minipaddle's own frames as well,
+``TRANSLATOR_DISABLE_NEW_ERROR=1`` leaves the error as it was raised.
+"""
+from __future__ import annotations
+
+import os
+import traceback
+from typing import Any
+
+from .. import flags
+from ..core.callsite import fold, is_internal
+from ..core.report import code_of, coded, lines_of, page_of, with_message
+from ..errors import TracingError
+
+__all__ = ["explain", "is_plain", "shortened"]
+
+_HEAD = "In transformed code:"
+
+
+def is_plain() -> bool:
+    """Whether errors are to be left as they were raised."""
+    return os.environ.get("TRANSLATOR_DISABLE_NEW_ERROR", "0") not in ("0", "", "false", "False")
+
+
+def shortened(error: Exception) -> BaseException:
+    """The error without minipaddle's own frames in its traceback, when its message tells what they would."""
+    if is_plain() or flags.get("full_traceback") or not (code_of(str(error)) or _HEAD in str(error)):
+        return error
+    return error.with_traceback(None)
+
+
+def _frames(error: BaseException) -> list[tuple[Any, ...]]:
+    """The user's frames inside of the traced call, with columns where Python knows them."""
+    summary = traceback.extract_tb(error.__traceback__)
+    found: list[tuple[Any, ...]] = []
+    columns: dict[tuple[str, int, str], tuple[Any, Any]] = {}
+    plain: list[tuple[str, int, str]] = []
+    for f in summary:
+        if is_internal(f.filename) or f.lineno is None:
+            continue
+        plain.append((f.filename, f.lineno, f.name))
+        same_line = getattr(f, "end_lineno", f.lineno) == f.lineno
+        columns[f.filename, f.lineno, f.name] = (getattr(f, "colno", None), getattr(f, "end_colno", None)) if same_line else (None, None)
+    for file, line, name in fold(plain):
+        at = next((c for (a, b, n), c in columns.items() if (a, b) == (file, line) and (n == name or n.endswith("_of_" + name))), (None, None))
+        found.append((file, line, name, *at))
+    return found
+
+
+def explain(error: Exception) -> BaseException:
+    """The error of a trace with the user's lines in its message."""
+    numpy = _ends_in_numpy(error)
+    message = str(error.args[0]) if error.args and isinstance(error.args[0], str) else str(error)
+    if _HEAD in message or is_plain():
+        return error
+    if not code_of(message) and isinstance(error, RecursionError):
+        message = coded("D2S108", message, "a function that calls itself must end by a Python number, not by a Tensor; or write it as a while loop")
+    elif not code_of(message) and numpy:
+        message = coded("D2S102", f"a NumPy function was given a traced Tensor, which has no data yet ({message})",
+                        "use the paddle function of that name, or do this part outside of the traced function")  # fmt: skip
+    elif not code_of(message) and isinstance(error, TracingError):
+        message = f"[D2S102] {message}"
+    elif not code_of(message) and _from_operator(error, message):
+        message = f"[D2S113] {message}"
+    frames = [f for f in _frames(error) if not (numpy and _NUMPY in f[0])]
+    text = f"{_HEAD}\n\n{lines_of(frames)}\n" if frames else f"{_HEAD}\n"
+    if flags.get("full_traceback"):
+        inner = [f for f in traceback.extract_tb(error.__traceback__) if is_internal(f.filename)]
+        text += "\n    minipaddle's own frames:\n" + "".join(traceback.format_list(inner))
+    return with_message(error, f"{text}\n    {type(error).__name__}: {message}{page_of(message)}")
+
+
+_NUMPY = os.path.join(os.sep + "numpy", "")
+
+
+def _ends_in_numpy(error: Exception) -> bool:
+    """Whether NumPy, called by the user's code, raised it."""
+    files = [f.filename for f in traceback.extract_tb(error.__traceback__)]
+    outside = [f for f in files if not is_internal(f)]
+    return bool(outside) and _NUMPY in outside[-1] and (not is_internal(files[-1]) or isinstance(error, TracingError))
+
+
+def _from_operator(error: Exception, message: str) -> bool:
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    return bool(last) and is_internal(last[0].filename) and ":" in message.split("\n")[0]
