@@ -7,9 +7,10 @@ from __future__ import annotations
 import importlib as _importlib
 from typing import Any as _Any
 
-from . import autograd, device, linalg, nn, ops, regularizer, tensor, utils, version
+from . import autograd, device, fft, linalg, nn, ops, regularizer, signal, tensor, utils, version
 from .alias import alias
 from .autograd import grad
+from .batch import batch
 from .core import array_facade as _array_facade
 from .core.grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .core.tensor import Parameter, Tensor
@@ -40,7 +41,6 @@ from .dtypes import (
     uint8,
 )
 from .dtypes import bool_ as bool
-from .batch import batch
 from .nn.param_attr import ParamAttr
 from .nn.parameter import create_parameter
 from .tensor import *
@@ -52,7 +52,7 @@ utils.dlpack = tensor.dlpack
 
 # imported when first asked for: `import minipaddle` costs little more than NumPy
 _LAZY_MODULES = (
-    "amp", "base", "explain", "fft", "fluid", "framework", "hapi", "inference", "io", "jit", "metric", "optimizer", "pir_utils", "signal", "static",
+    "amp", "base", "fluid", "framework", "hapi", "inference", "io", "jit", "metric", "optimizer", "pir_utils", "static",
     "text", "vision",
 )  # fmt: skip
 _LAZY_NAMES = {

@@ -101,6 +101,7 @@ ALL = (bool_, int16, int32, int64, float16, float32, float64, uint8, int8, bfloa
 _BY_NAME = {d.name: d for d in ALL}
 _BY_PROTO = {d.proto: d for d in ALL}
 _BY_NUMPY = {d._np: d for d in ALL if d._np is not None}
+_NUMPY_NAMES = frozenset(["double", "float", "half", "single", "int", "long", "short", "byte", "complex"])  # as Paddle takes them
 _PYTHON = {bool: bool_, int: int64, float: float64, complex: complex128}
 
 
@@ -115,6 +116,8 @@ def as_dtype(value: Any) -> DType:
         found = _BY_NAME.get(value.removeprefix("paddle."))
         if found is not None:
             return found
+        if value in _NUMPY_NAMES:
+            return from_numpy(np.dtype(value))
         raise TypeError(f"unknown data type {value!r}; expected one of {', '.join(_BY_NAME)}")
     if isinstance(value, type) and value in _PYTHON:
         return _PYTHON[value]

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 __all__ = [
     "AssertionFailedError",
+    "AxisError",
     "FormatError",
     "GradientError",
+    "MissingCupyError",
     "MissingExtraError",
     "MisusedTensorError",
+    "NoGPUError",
     "NotSupportedError",
     "RepeatedBackwardError",
     "TracingError",
     "UnknownOperatorError",
     "UnsetVariableError",
+    "UnsupportedDtypeError",
+    "WrongTypeError",
 ]
 
 
@@ -37,11 +42,34 @@ class MissingExtraError(ImportError):
         )
 
 
+class MissingCupyError(MissingExtraError, ValueError):
+    """A GPU is asked for and CuPy is missing. Paddle raises ValueError for a device that it was not built for."""
+
+
+class NoGPUError(RuntimeError, ValueError):
+    """A GPU is asked for and there is none, or none with that number."""
+
+
 class MisusedTensorError(AssertionError, ValueError, TypeError):
     """A tensor has the wrong number of elements, shape or dtype for what was asked of it.
 
     Paddle raises ``AssertionError`` in these places, NumPy ``ValueError`` or ``TypeError``; all three catch it.
     """
+
+
+class WrongTypeError(ValueError, TypeError):
+    """An argument has the wrong Python type: no tensor, no int. Paddle raises ValueError at once, TypeError in static mode."""
+
+
+class UnsupportedDtypeError(NotImplementedError, TypeError):
+    """An operator does not take tensors of this element type.
+
+    Paddle raises RuntimeError or NotImplementedError (a kind of RuntimeError) at run time, TypeError while a Program is made.
+    """
+
+
+class AxisError(ValueError, IndexError):
+    """An axis is out of range. Paddle raises ValueError in some operators, IndexError in others; NumPy's class is both, too."""
 
 
 class GradientError(RuntimeError):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MissingExtraError
+from ..errors import MissingCupyError, NoGPUError
 from .place import CPUPlace, CUDAPlace, Place
 
 __all__ = ["array_module", "current", "current_place", "module_of", "place_of", "set_device", "to_module", "to_numpy"]
@@ -20,17 +20,19 @@ _module: Any = np
 _others: list[Any] = []  # array modules other than NumPy in use
 
 
-def _cupy() -> ModuleType:
+def _cupy(number: int = 0) -> ModuleType:
     try:
         import cupy
     except ImportError:
-        raise MissingExtraError("cupy", "gpu", "device 'gpu'") from None
+        raise MissingCupyError("cupy", "gpu", "device 'gpu'") from None
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except Exception as error:
-        raise RuntimeError(f"device 'gpu': CuPy finds no usable NVIDIA GPU ({error}); use set_device('cpu')") from None
+        raise NoGPUError(f"device 'gpu': CuPy finds no usable NVIDIA GPU ({error}); use set_device('cpu')") from None
     if count == 0:
-        raise RuntimeError("device 'gpu': CuPy finds no NVIDIA GPU; use set_device('cpu')")
+        raise NoGPUError("device 'gpu': CuPy finds no NVIDIA GPU; use set_device('cpu')")
+    if number >= count:
+        raise NoGPUError(f"device 'gpu:{number}': there are {count} GPUs, numbered from 0")
     return cupy
 
 
@@ -51,7 +53,7 @@ def module_for(place: Place) -> Any:
     """The array module of a device, imported if need be."""
     if place.kind == "cpu":
         return np
-    module = _cupy()
+    module = _cupy(place.device_id)
     register(module)
     module.cuda.Device(place.device_id).use()
     return module
@@ -66,7 +68,8 @@ def register(module: Any) -> None:
 def set_device(device: str | Place) -> Place:
     """Choose where new tensors are made: "cpu", "gpu" or "gpu:<number>".
 
-    ValueError for an unknown name, MissingExtraError without CuPy, RuntimeError without a GPU.
+    ValueError for an unknown name; MissingExtraError without CuPy and RuntimeError without such a GPU, both of which
+    are ValueErrors too.
     """
     global _place, _module
     place = parse(device)

@@ -14,7 +14,6 @@ import itertools
 import keyword
 import linecache
 import re
-import traceback
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -45,7 +44,8 @@ class CompiledFunction:
     """
 
     def __init__(
-        self, name: str, source: str, space: dict[str, Any], operators: Sequence[Operator], lines: dict[int, tuple[Operator, Callable[[str], str]]],
+        self, name: str, source: str, space: dict[str, Any], operators: Sequence[Operator],
+        lines: dict[int, tuple[Operator, Callable[[str], str]]],
         lod_feeds: Sequence[str] = (), lod_fetches: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self.name, self.source, self.operators = name, source, list(operators)
@@ -71,7 +71,7 @@ class CompiledFunction:
         except Exception as error:
             found = self.explain(error)
             if found is error or flags.get("full_traceback"):
-                raise found
+                raise found from error.__cause__
             raise found from None
         finally:
             restore(warnings)

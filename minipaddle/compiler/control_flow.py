@@ -4,6 +4,7 @@ A loop that is differentiated keeps, for each trip, the values its gradient bloc
 its slot StepScopes, a list that the gradient walks backwards. A branch keeps one such tuple in Scope, None when it was not
 taken. In generated code names are Python locals, so what a block writes over an outer variable is an ordinary assignment.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +22,7 @@ from ..core.blocks import (
     step_values,
     writes,
 )
-from ..core.program import GRAD_SUFFIX, Block, Operator
+from ..core.program import BACKWARD, GRAD_SUFFIX, Block, Operator
 from ..ops.control_flow import UNDEFINED, UNSET, is_true
 
 __all__ = ["CONTROL", "Writer", "is_control", "live_operators", "run_control"]
@@ -75,9 +76,7 @@ def add_up(xp: Any, parts: Sequence[Any]) -> Any:
         return UNSET
     if isinstance(given[0], list):
         longest = max(given, key=len)
-        return [
-            sum_of(given, i) for i in range(len(longest))
-        ]
+        return [sum_of(given, i) for i in range(len(longest))]
     total = given[0]
     for p in given[1:]:
         total = total + p
@@ -105,15 +104,26 @@ class Writer:
     plain: gives the statement for an ordinary operator. names: gives the identifier for (variable name, block it belongs to).
     """
 
-    def __init__(self, plain: Callable[[Operator, Callable[[str], str]], str], names: Callable[[str, int], str], space: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        plain: Callable[[Operator, Callable[[str], str]], str],
+        names: Callable[[str, int], str],
+        space: dict[str, Any],
+    ) -> None:
         self.plain, self.names, self.space = plain, names, space
         self.lines: list[str] = []
-        self.ops: list[tuple[int, Operator, Callable[[str], str]]] = []  # (line number in `lines`, operator, its identifiers)
+        self.ops: list[
+            tuple[int, Operator, Callable[[str], str]]
+        ] = []  # (line number in `lines`, operator, its identifiers)
         self.at: Callable[[str], str] = str  # identifiers of the block at work
-        self.prologue: list[tuple[str, Operator, Callable[[str], str]]] = []  # constants of loops and branches, made once
+        self.prologue: list[
+            tuple[str, Operator, Callable[[str], str]]
+        ] = []  # constants of loops and branches, made once
         self.indent = 1
         self.defined: set[str] = set()
-        self.own: dict[str, str] = {}  # inside of gradient blocks: outer variables as they were when the forward block began
+        self.own: dict[
+            str, str
+        ] = {}  # inside of gradient blocks: outer variables as they were when the forward block began
         space.update(_HELPERS)
 
     def line(self, text: str, op: Operator | None = None) -> None:
@@ -133,7 +143,9 @@ class Writer:
 
         return ident
 
-    def block(self, block: Block, fetches: Iterable[str], ident: Callable[[str], str], wanted: set[str], before_end: str = "") -> None:
+    def block(
+        self, block: Block, fetches: Iterable[str], ident: Callable[[str], str], wanted: set[str], before_end: str = ""
+    ) -> None:
         """The operators of a block. before_end: a line to put before the assignments that end a loop's body."""
         at = self.at
         kept = live_operators(block.ops, [*fetches, *wanted])
@@ -170,9 +182,9 @@ class Writer:
             self._branch_gradient(op, ident)
         elif is_undefined(op):
             self.line(f"{ident(op.output_names[0])} = UNSET", op)
-        elif op.type in ("assign", "assign_grad"):
+        elif op.type in ("assign", "assign_grad") or _passes_gradient(op):
             target, source = op.output_names[0], op.input_names[0]
-            if op.block.idx == 0 and op.type == "assign" and not self._may_alias(op, target):
+            if op.block.idx == 0 and op.type == "assign" and not _is_backward(op) and not self._may_alias(op, target):
                 self.space["copied"] = copied
                 self.line(f"{ident(target)} = copied({ident(source)})", op)
             else:
@@ -183,12 +195,16 @@ class Writer:
             self.line(f"{ident(op.output_names[0])} = zeros_like(xp, {ident(op.input_names[0])})", op)
         elif op.type == "select_input":
             no, yes = op.inputs["X"]
-            self.line(f"{ident(op.output_names[0])} = {ident(yes)} if {ident(op.inputs['Mask'][0])} else {ident(no)}", op)
+            self.line(
+                f"{ident(op.output_names[0])} = {ident(yes)} if {ident(op.inputs['Mask'][0])} else {ident(no)}", op
+            )
         elif op.type in ("write_to_array", "add_to_array"):
             out = op.output_names[0]
             array = ident(out) if ident(out) in self.defined else "None"
             self.space[f"op_{op.type}"] = _forward(op)
-            self.line(f"{ident(out)} = op_{op.type}(xp, {ident(op.inputs['X'][0])}, {ident(op.inputs['I'][0])}, {array})", op)
+            self.line(
+                f"{ident(out)} = op_{op.type}(xp, {ident(op.inputs['X'][0])}, {ident(op.inputs['I'][0])}, {array})", op
+            )
         elif op.block.idx and _is_small_constant(op):
             self.prologue.append(("    " + self.plain(op, ident), op, ident))
         else:
@@ -209,7 +225,9 @@ class Writer:
         names = [ident(n) for n in step_values(inner)]
         return f"({', '.join(names)}{',' if len(names) == 1 else ''})"
 
-    def _nested(self, inner: Block, wanted: set[str], carrier: str, before_end: str, own: dict[str, str] | None = None) -> None:
+    def _nested(
+        self, inner: Block, wanted: set[str], carrier: str, before_end: str, own: dict[str, str] | None = None
+    ) -> None:
         self.indent += 1
         saved, defined = set(step_values(inner)) if carrier else set(), set(self.defined)
         outs = outer_writes(inner)
@@ -228,7 +246,12 @@ class Writer:
         assert inner is not None
         condition = op.inputs["Cond"][0]
         other, taken, selects = None, 1, []
-        if i + 2 < len(ops) and ops[i + 1].type == "logical_not" and ops[i + 1].input_names == [condition] and ops[i + 2].type in BRANCHES:
+        if (
+            i + 2 < len(ops)
+            and ops[i + 1].type == "logical_not"
+            and ops[i + 1].input_names == [condition]
+            and ops[i + 2].type in BRANCHES
+        ):
             if ops[i + 2].inputs["Cond"] == ops[i + 1].output_names:
                 other, taken = ops[i + 2], 3
                 masks = set()
@@ -249,7 +272,11 @@ class Writer:
         chosen = {n for o in selects for n in o.inputs["X"]}
         outs = [n for b in (op, other) if b is not None for n in outer_writes(inner_block(b))]  # type: ignore[arg-type]
         declared = [n for b in (op, other) if b is not None for n in b.output_names]
-        names = [n for n in dict.fromkeys([*outs, *declared]) if n in later and n not in chosen or (n in chosen and n in later)]
+        names = [
+            n
+            for n in dict.fromkeys([*outs, *declared])
+            if n in later and n not in chosen or (n in chosen and n in later)
+        ]
         plain_scope = {n for b in (op, other) if b is not None for n in b.outputs.get("Scope", [])}
         names = [n for n in names if n not in plain_scope]
         missing_choice = [n for o in selects for n in o.inputs["X"] if not self._writes_whole(n, op, other)]
@@ -279,7 +306,12 @@ class Writer:
     ) -> None:  # fmt: skip
         scope = op.outputs.get("Scope", [""])[0]
         keeps = scope in later and bool(scope)
-        self._nested(inner, later, scope if keeps else "", f"{ident(scope)} = {self._kept(inner, self.namer(inner))}" if keeps else "")
+        self._nested(
+            inner,
+            later,
+            scope if keeps else "",
+            f"{ident(scope)} = {self._kept(inner, self.namer(inner))}" if keeps else "",
+        )
         self.indent += 1
         if other is not None:
             others = other.outputs.get("Scope", [""])[0]
@@ -353,7 +385,7 @@ class Writer:
         assert inner is not None
         scopes = op.outputs.get("StepScopes", [""])[0]
         keeps = bool(scopes) and scopes in wanted
-        self._unset([n for n in outer_writes(inner)], ident)
+        self._unset(outer_writes(inner), ident)
         if keeps:
             self.line(f"{ident(scopes)} = []")
         self.line(f"while is_true({ident(op.inputs['Condition'][0])}):", op)
@@ -392,7 +424,24 @@ class Writer:
 
 def _is_small_constant(op: Operator) -> bool:
     shape = op.attrs.get("shape") or ()
-    return op.type == "fill_constant" and not any(op.inputs.values()) and len(shape) <= 1 and all(0 <= n <= 64 for n in shape)
+    return (
+        op.type == "fill_constant"
+        and not any(op.inputs.values())
+        and len(shape) <= 1
+        and all(0 <= n <= 64 for n in shape)
+    )
+
+
+def _is_backward(op: Operator) -> bool:
+    return bool(int(op.attrs.get("op_role", 0)) & BACKWARD)
+
+
+def _passes_gradient(op: Operator) -> bool:
+    """Whether this is the `scale` by one that stands for the gradient of a sum."""
+    if op.type != "scale" or not _is_backward(op) or len(op.input_names) != 1:
+        return False
+    attr = op.attr
+    return bool(attr("scale") == 1 and attr("bias") == 0)
 
 
 def copied(x: Any) -> Any:
@@ -421,7 +470,9 @@ def _forward_name(gradient: str) -> str:
 class Scope:
     """Values of the names of a block; what it does not hold is looked up further out."""
 
-    def __init__(self, block: Block, outer: Scope | None = None, kept: dict[str, Any] | None = None, forward: Block | None = None) -> None:
+    def __init__(
+        self, block: Block, outer: Scope | None = None, kept: dict[str, Any] | None = None, forward: Block | None = None
+    ) -> None:
         self.block, self.outer, self.kept, self.forward = block, outer, kept or {}, forward
         self.values: dict[str, Any] = {}
 
@@ -472,7 +523,10 @@ def run_control(op: Operator, scope: Scope, xp: Any, run: Callable[[Sequence[Ope
             if n != EMPTY:
                 scope.set(n, value)
     elif op.type in ("write_to_array", "add_to_array"):
-        scope.set(op.output_names[0], _forward(op)(xp, get(op.inputs["X"][0]), get(op.inputs["I"][0]), get(op.output_names[0])))
+        scope.set(
+            op.output_names[0],
+            _forward(op)(xp, get(op.inputs["X"][0]), get(op.inputs["I"][0]), get(op.output_names[0])),
+        )
     elif op.type in BRANCHES:
         assert inner is not None
         kept = None

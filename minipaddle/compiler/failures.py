@@ -1,4 +1,5 @@
 """What an error of an operator in a running Program says: the operator, its inputs, and the user's line that made it."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -15,7 +16,17 @@ from .binding import attributes
 
 __all__ = ["explain_operator"]
 
-_KINDS = (ValueError, TypeError, IndexError, RuntimeError, KeyError, NotImplementedError, AssertionError, ArithmeticError, MemoryError)
+_KINDS = (
+    ValueError,
+    TypeError,
+    IndexError,
+    RuntimeError,
+    KeyError,
+    NotImplementedError,
+    AssertionError,
+    ArithmeticError,
+    MemoryError,
+)
 
 
 def explain_operator(error: Exception, op: Operator, value: Callable[[str], Any]) -> BaseException:
@@ -38,7 +49,9 @@ def explain_operator(error: Exception, op: Operator, value: Callable[[str], Any]
         kind = UnsetVariableError
         message = coded("D2S104", f"{label} is used, but the branch or loop that ran gave it no value ({place})",
                         "give it a value before the branch or loop, or in both branches")  # fmt: skip
-    elif isinstance(error, AssertionFailedError) or (op.type == "assert" and not isinstance(error, errors.NotSupportedError)):
+    elif isinstance(error, AssertionFailedError) or (
+        op.type == "assert" and not isinstance(error, errors.NotSupportedError)
+    ):
         kind = type(error)
         message = f"[D2S111] {error}"
     elif inner_block(op) is not None and "one element" in str(error):

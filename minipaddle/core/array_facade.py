@@ -194,7 +194,15 @@ class Facade:
         return self.t._data.max(axis=axis, keepdims=keepdims)
 
     def conj(self) -> Facade:
-        return self if self.dtype.kind != "c" else _unsupported("conj")
+        return self if self.dtype.kind != "c" else Facade(_op("conj", self.t))
+
+    @property
+    def real(self) -> Facade:
+        return self if self.dtype.kind != "c" else Facade(_op("real", self.t))
+
+    @property
+    def imag(self) -> Facade:
+        return self * 0.0 if self.dtype.kind != "c" else Facade(_op("imag", self.t))
 
 
 def _unsupported(what: str) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import NotSupportedError, UnknownOperatorError
 from ..ops.registry import OPS, Op
 from .blocks import BRANCHES, EMPTY, LOOPS, inner_block, outer_writes, reads, resolve, single_assignment, writes
+from .gradient_forms import ordinary_form
 from .program import BACKWARD, GRAD_SUFFIX, LOSS, Block, Operator, Program, Variable
 
 __all__ = ["append_backward", "append_gradients", "gradients", "needs_gradient"]
@@ -294,11 +295,18 @@ class _Walk:
             finished += [n for n in source_names if n in need]
         if not outputs:
             return
-        attrs = {**op.attrs, "op_role": BACKWARD}
+        role: dict[str, Any] = {k: v for k, v in op.attrs.items() if k in ("op_namescope", "op_device")}
+        role["op_role"] = BACKWARD
         of_parameters = [n for n in dict.fromkeys(finished) if _is_parameter(self.source, n)]
         if of_parameters:  # for Paddle's readers: pairs of a parameter and its gradient
-            attrs["op_role_var"] = [name for n in of_parameters for name in (n, self.grad_of(n))]
-        block.append_op(definition.grad_type, inputs, outputs, attrs, attr_types=dict(op.attr_types), callstack=list(op.callstack))
+            role["op_role_var"] = [name for n in of_parameters for name in (n, self.grad_of(n))]
+        form = ordinary_form(op, inputs, outputs)
+        if form is None:
+            attrs = {**op.attrs, **role}
+            block.append_op(definition.grad_type, inputs, outputs, attrs, attr_types=dict(op.attr_types), callstack=list(op.callstack))
+        else:
+            for type, given, made, attrs in form:
+                block.append_op(type, given, made, {**attrs, **role}, callstack=list(op.callstack))
         for name in dict.fromkeys(finished):
             self.finish(self.read_keys[i][name])
 
@@ -492,6 +500,10 @@ def append_backward(
     """
     if not isinstance(loss, Variable):
         raise TypeError(f"The type of 'loss' in append_backward must be Variable, but received {type(loss).__name__}.")
+    if callbacks is not None and not isinstance(callbacks, (list, tuple)):
+        raise TypeError(f"The type of 'callbacks' in append_backward must be list or tuple, but received {type(callbacks).__name__}.")
+    if parameter_list is not None and not isinstance(parameter_list, (list, tuple, set)):
+        raise TypeError(f"The type of 'parameter_list' must be list, tuple or set, but received {type(parameter_list).__name__}.")
     if callbacks:
         raise NotSupportedError("append_backward: callbacks are not supported; change the gradient operators afterwards instead")
     if any(n != 1 for n in loss.static_shape):

@@ -3,17 +3,18 @@
 Names of a Program may be written again: a loop writes over the variables it started with. Gradients need names that stand
 for one value, so `single_assignment` gives the values that are written over later names of their own.
 """
+
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from ..ops.registry import OPS
-from .program import GRAD_SUFFIX, Block, Operator, Program, Variable
+from .program import BACKWARD, GRAD_SUFFIX, Block, Operator, Program, Variable
 
 __all__ = [
-    "ARRAY_WRITES", "BRANCHES", "EMPTY", "LOOPS", "has_blocks", "has_effect", "inner_block", "outer_reads", "outer_writes", "reads", "rename", "resolve", "single_assignment",
-    "step_values", "writes",
+    "ARRAY_WRITES", "BRANCHES", "EMPTY", "LOOPS", "has_blocks", "has_effect", "inner_block", "outer_reads", "outer_writes",
+    "reads", "rename", "resolve", "single_assignment", "step_values", "writes",
 ]  # fmt: skip
 
 EMPTY = "@EMPTY@"
@@ -132,8 +133,8 @@ def single_assignment(program: Program) -> None:
     Afterwards an operator of a block reads a name of an enclosing block only as it was when the block began, and such a name is
     written by an `assign` at the end of the block. In block 0 the last value keeps the name.
     """
-    if not has_blocks(program):
-        return
+    if not has_blocks(program) or any(int(op.attrs.get("op_role", 0)) & BACKWARD for op in program.global_block().ops):
+        return  # gradient operators are there already: it was done when they were made
     forward = [b for b in program.blocks if b.forward_block_idx < 0]
     main = program.global_block()
     _rename_versions(main)
@@ -169,8 +170,17 @@ def _split(main: Block, name: str, places: list[int], before: bool) -> None:
     ops = main.ops
     if before and len(places) == 1 and _untouched_before(ops, name, places[0]):
         return
-    if not before and len(places) == 2 and inner_block(ops[places[1]]) is not None and _untouched_between(ops, name, *places):
+    if (
+        not before
+        and len(places) == 2
+        and inner_block(ops[places[1]]) is not None
+        and _untouched_between(ops, name, *places)
+    ):
         return
+    if before and len(places) == 2 and ops[places[0]].type == "assign" and inner_block(ops[places[1]]) is not None:
+        copied = all(op.type == "assign" for op in ops[: places[0]] if name in reads(op))
+        if copied and _untouched_between(ops, name, *places):
+            return  # split already
     like = main.vars.get(name)
     if like is None:
         return
@@ -205,7 +215,7 @@ def _untouched_before(ops: Sequence[Operator], name: str, place: int) -> bool:
 
 
 def _untouched_between(ops: Sequence[Operator], name: str, first: int, second: int) -> bool:
-    if any(name in reads(op) for op in ops[first : second]):
+    if any(name in reads(op) for op in ops[first:second]):
         return False
     maker = ops[first]
     definition = OPS.get(maker.type)
@@ -214,7 +224,8 @@ def _untouched_between(ops: Sequence[Operator], name: str, first: int, second: i
     if definition.grad is None:
         return True
     return not any(
-        kind == "out" and name in maker.outputs.get(definition.outputs[index].name, []) for kind, index, _ in definition.grad.sources
+        kind == "out" and name in maker.outputs.get(definition.outputs[index].name, [])
+        for kind, index, _ in definition.grad.sources
     )
 
 

@@ -1,4 +1,5 @@
 """Where in the user's code something happens."""
+
 from __future__ import annotations
 
 import os

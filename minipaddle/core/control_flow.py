@@ -9,6 +9,7 @@ and `record_loop`, on which those are built. Recorded as Paddle writes it:
 
 Everything a block gives to the outside goes through an `assign` at its end, so that names keep standing for one value outside.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ import numpy as np
 
 from .. import dtypes
 from ..errors import MisusedTensorError, TracingError
-from ..ops.control_flow import UNDEFINED, Unset
+from ..ops.control_flow import UNDEFINED
 from ..ops.registry import OPS
 from ..utils import tree
 from . import dispatch
@@ -59,7 +60,9 @@ class Unknown:
             raise AttributeError(name)
         return self._fail()
 
-    __call__ = __bool__ = __eq__ = __ne__ = __iter__ = __len__ = __getitem__ = __add__ = __radd__ = __mul__ = __rmul__ = __sub__ = _fail  # type: ignore[assignment]
+    __call__ = __bool__ = __eq__ = __ne__ = __iter__ = __len__ = __getitem__ = __add__ = __radd__ = __mul__ = (
+        __rmul__
+    ) = __sub__ = _fail  # type: ignore[assignment]
     __rsub__ = __lt__ = __le__ = __gt__ = __ge__ = __neg__ = __contains__ = __truediv__ = __rtruediv__ = _fail
     __hash__ = None  # type: ignore[assignment]
 
@@ -72,7 +75,20 @@ def is_undefined(value: Any) -> bool:
 # --- regions: the parts of a trace that belong to a block
 
 
-_STATE = ("block", "name", "_shape", "_dtype", "kind", "lod_level", "_stop_gradient", "cut", "is_data", "need_check_feed", "persistable", "is_parameter")
+_STATE = (
+    "block",
+    "name",
+    "_shape",
+    "_dtype",
+    "kind",
+    "lod_level",
+    "_stop_gradient",
+    "cut",
+    "is_data",
+    "need_check_feed",
+    "persistable",
+    "is_parameter",
+)
 
 
 class Region:
@@ -116,7 +132,9 @@ class Region:
         return became
 
 
-def trace_block(recorder: Any, function: Callable[[], Any], known: dict[int, tuple[str, Any]] | None = None, kind: str = "branch") -> tuple[Region, Any]:
+def trace_block(
+    recorder: Any, function: Callable[[], Any], known: dict[int, tuple[str, Any]] | None = None, kind: str = "branch"
+) -> tuple[Region, Any]:
     """Run `function` with a new block of the Program as the current one; returns the region and what the function returned."""
     program = recorder.program
     block = program.create_block()
@@ -210,7 +228,11 @@ def condition(recorder: Any, value: Any) -> Variable:
     v = recorder.variable(value, OPS["while"], "Condition")
     if -1 not in v._shape and v.spec.size != 1:
         raise ValueError(
-            coded("D2S109", f"the condition of a branch or loop must have one element, got {v.describe()}", "use .any(), .all() or one element of it")
+            coded(
+                "D2S109",
+                f"the condition of a branch or loop must have one element, got {v.describe()}",
+                "use .any(), .all() or one element of it",
+            )
         )
     return _cast(v, dtypes.bool_)
 
@@ -227,7 +249,9 @@ def _carrier(block: Block) -> str:
 
 def _declared(block: Block, like: Variable, shape: Sequence[int] | None = None) -> Variable:
     name = block.program.fresh_name("_generated_var")
-    made = block.create_var(name, like._shape if shape is None else shape, like._dtype, kind=like.kind, lod_level=like.lod_level)
+    made = block.create_var(
+        name, like._shape if shape is None else shape, like._dtype, kind=like.kind, lod_level=like.lod_level
+    )
     made._stop_gradient, made.cut = like._stop_gradient, False
     if getattr(like, "ragged", False):
         made.ragged = True
@@ -273,7 +297,11 @@ class _Branches:
             return type(a)(*items) if hasattr(a, "_fields") else type(a)(items)
         if isinstance(a, dict) and isinstance(b, dict) and list(a) == list(b):
             return type(a)((k, self.merge(f"{label}[{k!r}]", a[k], b[k])) for k in a)
-        if isinstance_strict(a, TensorBase) or isinstance_strict(b, TensorBase) or (is_number(a) and is_number(b) and not _same(a, b)):
+        if (
+            isinstance_strict(a, TensorBase)
+            or isinstance_strict(b, TensorBase)
+            or (is_number(a) and is_number(b) and not _same(a, b))
+        ):
             return self._tensors(label, a, b)
         if _same(a, b):
             return a
@@ -284,8 +312,9 @@ class _Branches:
             return Unknown(coded("D2S104", f"{label} is set in one branch only, by a condition on a Tensor, to {_show(value)}",
                                  "give it a value before the branch or in both branches"))  # fmt: skip
         raise TracingError(
-            coded("D2S105", f"{label} is {_show(a)} where the condition holds and {_show(b)} where it does not; a branch on a Tensor can only choose "
-                  "between Tensors and numbers", "let both branches give the same kind of value, or decide on a Python value")
+            coded("D2S105", f"{label} is {_show(a)} where the condition holds and {_show(b)} where it does not; a branch on a "
+                  "Tensor can only choose between Tensors and numbers",
+                  "let both branches give the same kind of value, or decide on a Python value")
         )  # fmt: skip
 
     def _tensors(self, label: str, a: Any, b: Any) -> Any:
@@ -335,7 +364,7 @@ class _Branches:
                 target = dtypes.default_dtype()
         else:
             raise TracingError(
-                coded("D2S105", f"{label} is {yes.describe()} where the condition holds and {no.describe()} where it does not",
+                coded("D2S105", f"{label} is {_show(yes)} where the condition holds and {_show(no)} where it does not",
                       f"cast one of them, for example with .astype({yes.dtype.name!r})")
             )  # fmt: skip
         made = []
@@ -404,7 +433,11 @@ class _Branches:
 def _undefined(block: Block, v: Variable) -> None:
     """Paddle's mark for a variable without a value."""
     block.append_op(
-        "assign_value", {}, {"Out": v}, {"shape": [1], "dtype": dtypes.float64.proto, "fp64_values": [UNDEFINED]}, callstack=user_callstack()
+        "assign_value",
+        {},
+        {"Out": v},
+        {"shape": [1], "dtype": dtypes.float64.proto, "fp64_values": [UNDEFINED]},
+        callstack=user_callstack(),
     )
 
 
@@ -495,11 +528,17 @@ class _LoopVariable:
             self._check_other(value)
             return
         if is_undefined(value):
-            raise TracingError(coded("D2S103", f"loop variable {self.label!r} is deleted in the body of a loop on a Tensor", "keep it, and give it another value"))
+            raise TracingError(
+                coded(
+                    "D2S103",
+                    f"loop variable {self.label!r} is deleted in the body of a loop on a Tensor",
+                    "keep it, and give it another value",
+                )
+            )
         if not isinstance_strict(value, TensorBase) and not is_number(value):
             raise TracingError(
-                coded("D2S103", f"loop variable {self.label!r} is {v.describe()} before the loop and {_show(value)} after a trip; in a loop on a Tensor it "
-                      "must stay a Tensor or number", "use another name for the other value")
+                coded("D2S103", f"loop variable {self.label!r} is {v.describe()} before the loop and {_show(value)} after a trip; in a "
+                      "loop on a Tensor it must stay a Tensor or number", "use another name for the other value")
             )  # fmt: skip
         if is_number(value):
             kind = next(d for t, d in _KINDS if isinstance(value.item() if isinstance(value, np.generic) else value, t))
@@ -521,7 +560,7 @@ class _LoopVariable:
                     raise _Retry
             elif not (weak and (v.dtype.is_floating or v.dtype.is_complex or not kind.is_floating)):
                 raise TracingError(
-                    coded("D2S103", f"loop variable {self.label!r} is {v.describe()} before the loop and {kind.name}{list(shape)} after a trip",
+                    coded("D2S103", f"loop variable {self.label!r} is {v.describe()} before the loop and {_show(value)} after a trip",
                           f"cast it, for example with .astype({v.dtype.name!r}), or start with that type")
                 )  # fmt: skip
         elif is_weak(v) and not weak and self.dtype is None:
@@ -542,7 +581,8 @@ class _LoopVariable:
             return
         if not _same(start, value):
             raise Peel(
-                coded("D2S103", f"loop variable {self.label!r} is {_show(start)} before the loop and {_show(value)} after a trip of a loop on a Tensor",
+                coded("D2S103", f"loop variable {self.label!r} is {_show(start)} before the loop and {_show(value)} after a trip of a loop "
+                      "on a Tensor",
                       "give it a Tensor or number of the right kind before the loop")
             )  # fmt: skip
 
@@ -551,7 +591,10 @@ def _show(value: Any) -> str:
     if is_undefined(value):
         return "without a value"
     if isinstance_strict(value, Variable):
-        return f"a Tensor {value.describe()}"
+        maker = value.op
+        return f"a Tensor {value.describe()}" + (
+            f" (made at {maker.location})" if maker is not None and maker.location else ""
+        )
     if isinstance_strict(value, TensorBase):
         return f"a Tensor {value.dtype.name}{list(value._data.shape)}"
     if isinstance(value, (list, tuple, dict)):
@@ -576,10 +619,18 @@ def record_loop(
     leaves: dict[str, list[_LoopVariable]] = {}
     for name, value in start.items():
         flat = tree.flatten(value)
-        leaves[name] = [_LoopVariable(name if len(flat) == 1 and not isinstance(value, (list, tuple, dict)) else f"{name} ({i})", leaf) for i, leaf in enumerate(flat)]
+        leaves[name] = [
+            _LoopVariable(
+                name if len(flat) == 1 and not isinstance(value, (list, tuple, dict)) else f"{name} ({i})", leaf
+            )
+            for i, leaf in enumerate(flat)
+        ]
     for _ in range(6):
         ops, names = len(block.ops), set(block.vars)
-        begun = {name: tree.pack(value, [leaf.begin(recorder, block) for leaf in leaves[name]]) for name, value in start.items()}
+        begun = {
+            name: tree.pack(value, [leaf.begin(recorder, block) for leaf in leaves[name]])
+            for name, value in start.items()
+        }
 
         def trip(begun: dict[str, Any] = begun) -> tuple[Any, dict[str, Any]]:
             again, values = step(begun)
@@ -594,7 +645,8 @@ def record_loop(
                 flat = tree.flatten(values[name])
                 if len(flat) != len(found):
                     raise TracingError(
-                        coded("D2S103", f"loop variable {name!r} is {_show(start[name])} before the loop and {_show(values[name])} after a trip",
+                        coded("D2S103", f"loop variable {name!r} is {_show(start[name])} before the loop and {_show(values[name])} "
+                              "after a trip",
                               "a list that grows in a loop on a Tensor must grow by append()")
                     )  # fmt: skip
                 for leaf, value in zip(found, flat, strict=True):
@@ -614,7 +666,13 @@ def record_loop(
             if not isinstance(error, _Retry):
                 raise
     else:
-        raise TracingError(coded("D2S103", f"the types of the loop variables {', '.join(start)} do not settle", "give them their final type and shape before the loop"))
+        raise TracingError(
+            coded(
+                "D2S103",
+                f"the types of the loop variables {', '.join(start)} do not settle",
+                "give them their final type and shape before the loop",
+            )
+        )
     return _finish_loop(recorder, pred, region, again, leaves, start, values, block)
 
 
@@ -630,11 +688,15 @@ def _finish_loop(
     mutated = {v.name: (v, inner) for v, inner in region.results}
     in_place: list[tuple[Variable, Variable]] = []
     for name, found in leaves.items():
-        after = []
+        after: list[Any] = []
         for leaf, value in zip(found, tree.flatten(values[name]), strict=True):
             v = leaf.variable
             if v is None:
-                if is_undefined(leaf.start) and not is_undefined(value) and (isinstance_strict(value, TensorBase) or is_number(value)):
+                if (
+                    is_undefined(leaf.start)
+                    and not is_undefined(value)
+                    and (isinstance_strict(value, TensorBase) or is_number(value))
+                ):
                     with _In(program, body):
                         inner = number(value) if is_number(value) else recorder.variable(value, OPS["assign"], "X")
                     v = _declared(block, inner)
@@ -645,7 +707,15 @@ def _finish_loop(
                     writes.append((inner.name, v.name))
                     after.append(v)
                 elif is_undefined(leaf.start) and not is_undefined(value):
-                    after.append(Unknown(coded("D2S104", f"{leaf.label!r} is set in a loop on a Tensor to {_show(value)}", "give it a value before the loop")))
+                    after.append(
+                        Unknown(
+                            coded(
+                                "D2S104",
+                                f"{leaf.label!r} is set in a loop on a Tensor to {_show(value)}",
+                                "give it a value before the loop",
+                            )
+                        )
+                    )
                 else:
                     after.append(value if isinstance(value, TensorArray) else leaf.start)
                 continue
@@ -653,7 +723,11 @@ def _finish_loop(
                 after.append(leaf.start)
                 continue
             with _In(program, body):
-                inner = number(value, v.dtype) if is_number(value) else _cast(recorder.variable(value, OPS["assign"], "X"), v.dtype)
+                inner = (
+                    number(value, v.dtype)
+                    if is_number(value)
+                    else _cast(recorder.variable(value, OPS["assign"], "X"), v.dtype)
+                )
                 if inner.name in own and inner.name != v.name:  # another loop variable, as it was when the trip began
                     inner = call("assign", inner)
             writes.append((inner.name, v.name))
@@ -780,8 +854,9 @@ class TensorArray:
 
     def _fail(self, what: str) -> Any:
         raise TracingError(
-            coded("D2S107", f"{what} of a list that grows in a loop on a Tensor", "only append, indexing, len, paddle.concat and paddle.stack are known while "
-                  "the Program is made; do the rest with Tensors")
+            coded("D2S107", f"{what} of a list that grows in a loop on a Tensor",
+                  "only append, indexing, len, paddle.concat and paddle.stack are "
+                  "known while the Program is made; do the rest with Tensors")
         )  # fmt: skip
 
     def __iter__(self) -> Any:
@@ -807,7 +882,13 @@ def _check_callable(function: Any, what: str) -> None:
         raise TypeError(f"The {what} in cond must be callable, but received {type(function).__name__}")
 
 
-def cond(pred: Any, true_fn: Callable[[], Any] | None = None, false_fn: Callable[[], Any] | None = None, name: str | None = None, return_names: Any = None) -> Any:
+def cond(
+    pred: Any,
+    true_fn: Callable[[], Any] | None = None,
+    false_fn: Callable[[], Any] | None = None,
+    name: str | None = None,
+    return_names: Any = None,
+) -> Any:
     """``true_fn()`` where the bool Tensor `pred` (one element) holds, else ``false_fn()``; a missing function gives None.
 
     While a Program is recorded both become blocks, and their results must have one structure. TypeError for a `pred` of
@@ -830,7 +911,9 @@ def _nothing() -> None:
     return None
 
 
-def while_loop(cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, is_test: bool = False, name: str | None = None) -> list[Any]:
+def while_loop(
+    cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, is_test: bool = False, name: str | None = None
+) -> list[Any]:
     """Repeat ``loop_vars = body(*loop_vars)`` while ``cond(*loop_vars)``, a bool Tensor of one element, holds.
 
     loop_vars: non-empty list or tuple of Tensors, numbers or nested structures of them. Returns them as a list. TypeError or
@@ -841,7 +924,9 @@ def while_loop(cond: Callable[..., Any], body: Callable[..., Any], loop_vars: An
     if not callable(body):
         raise TypeError("body in while_loop should be callable")
     if not isinstance(loop_vars, (list, tuple)):
-        raise TypeError(f"The type of 'loop_vars' in while_loop must be list or tuple, but received {type(loop_vars).__name__}")
+        raise TypeError(
+            f"The type of 'loop_vars' in while_loop must be list or tuple, but received {type(loop_vars).__name__}"
+        )
     if len(loop_vars) == 0:
         raise ValueError("loop_vars in while_loop should not be empty")
     recorder = context.recorder
@@ -851,7 +936,9 @@ def while_loop(cond: Callable[..., Any], body: Callable[..., Any], loop_vars: An
         found = body(*values)
         found = list(found) if isinstance(found, (list, tuple)) and (len(values) > 1 or len(found) == 1) else [found]
         if len(found) != len(values):
-            raise ValueError(f"body in while_loop should return the same arity (length and structure) as loop_vars: {len(values)}, got {len(found)}")
+            raise ValueError(
+                f"body in while_loop should return the same arity (length and structure) as loop_vars: {len(values)}, got {len(found)}"
+            )
         return found
 
     holds = cond(*values)
@@ -881,14 +968,20 @@ def case(pred_fn_pairs: Any, default: Callable[[], Any] | None = None, name: str
     `default` is used when none holds; without it the last function. TypeError for arguments of another form.
     """
     if not isinstance(pred_fn_pairs, (list, tuple)):
-        raise TypeError(f"The type of 'pred_fn_pairs' in case must be list or tuple, but received {type(pred_fn_pairs).__name__}")
+        raise TypeError(
+            f"The type of 'pred_fn_pairs' in case must be list or tuple, but received {type(pred_fn_pairs).__name__}"
+        )
     for pair in pred_fn_pairs:
         if not isinstance(pair, tuple):
-            raise TypeError(f"The elements' type of 'pred_fn_pairs' in case must be tuple, but received {type(pair).__name__}")
+            raise TypeError(
+                f"The elements' type of 'pred_fn_pairs' in case must be tuple, but received {type(pair).__name__}"
+            )
         if len(pair) != 2:
             raise TypeError(f"The tuple's size of 'pred_fn_pairs' in case must be 2, but received {len(pair)}")
         if not isinstance_strict(pair[0], TensorBase) and not isinstance(pair[0], bool):
-            raise TypeError(f"The pred's type of 'pred_fn_pairs' in case must be boolean Variable, but received {type(pair[0]).__name__}")
+            raise TypeError(
+                f"The pred's type of 'pred_fn_pairs' in case must be boolean Variable, but received {type(pair[0]).__name__}"
+            )
         if not callable(pair[1]):
             raise TypeError("The fn for pred in 'pred_fn_pairs' of case must be callable")
     if default is not None and not callable(default):
@@ -905,29 +998,43 @@ def case(pred_fn_pairs: Any, default: Callable[[], Any] | None = None, name: str
     return result()
 
 
-def switch_case(branch_index: Any, branch_fns: Any, default: Callable[[], Any] | None = None, name: str | None = None) -> Any:
+def switch_case(
+    branch_index: Any, branch_fns: Any, default: Callable[[], Any] | None = None, name: str | None = None
+) -> Any:
     """The result of the function with number `branch_index` (an integer Tensor of one element).
 
     branch_fns: a dict index -> function, a list of functions, or a list of (index, function). Any other index runs
     `default`; without it the function with the largest index. TypeError or ValueError for arguments of another form.
     """
     if not isinstance_strict(branch_index, TensorBase):
-        raise TypeError(f"The type of 'branch_index' in switch_case must be Tensor, but received {type(branch_index).__name__}")
+        raise TypeError(
+            f"The type of 'branch_index' in switch_case must be Tensor, but received {type(branch_index).__name__}"
+        )
     if branch_index.dtype not in (dtypes.uint8, dtypes.int32, dtypes.int64):
-        raise TypeError(f"The data type of 'branch_index' in switch_case must be uint8, int32 or int64, but received {branch_index.dtype.name}")
+        raise TypeError(
+            f"The data type of 'branch_index' in switch_case must be uint8, int32 or int64, but received {branch_index.dtype.name}"
+        )
     if not isinstance(branch_fns, (list, tuple, dict)):
-        raise TypeError(f"The type of 'branch_fns' in switch_case must be list, tuple or dict, but received {type(branch_fns).__name__}")
+        raise TypeError(
+            f"The type of 'branch_fns' in switch_case must be list, tuple or dict, but received {type(branch_fns).__name__}"
+        )
     items = list(branch_fns.items()) if isinstance(branch_fns, dict) else list(branch_fns)
     if items and all(callable(f) for f in items):
         items = list(enumerate(items))
     seen: set[int] = set()
     for item in items:
         if not isinstance(item, tuple) or len(item) != 2:
-            raise TypeError(f"The elements' type of 'branch_fns' in switch_case must be a tuple of an int and a function, but received {item!r}")
+            raise TypeError(
+                f"The elements' type of 'branch_fns' in switch_case must be a tuple of an int and a function, but received {item!r}"
+            )
         if not isinstance(item[0], int):
-            raise TypeError(f"The key's type of 'branch_fns' in switch_case must be int, but received {type(item[0]).__name__}")
+            raise TypeError(
+                f"The key's type of 'branch_fns' in switch_case must be int, but received {type(item[0]).__name__}"
+            )
         if not callable(item[1]):
-            raise TypeError(f"The type of function for key {item[0]} in switch_case must be callable, but received {type(item[1]).__name__}")
+            raise TypeError(
+                f"The type of function for key {item[0]} in switch_case must be callable, but received {type(item[1]).__name__}"
+            )
         if item[0] in seen:
             raise ValueError(f"The key in 'branch_fns' of switch_case must be unique, but {item[0]} appears twice")
         seen.add(item[0])
@@ -938,7 +1045,8 @@ def switch_case(branch_index: Any, branch_fns: Any, default: Callable[[], Any] |
         default = items.pop()[1]
     if context.recorder is None:
         index = int(branch_index)  # type: ignore[call-overload]
-        return dict(items).get(index, default)()
+        chosen = dict(items).get(index, default)
+        return chosen()  # type: ignore[misc]
     pairs = [(call("equal", branch_index, number(i, branch_index.dtype)), f) for i, f in items]
     return case(pairs, default) if pairs else default()
 
@@ -1021,7 +1129,9 @@ def copy_operator(recorder: Any, op: Any, env: dict[str, Any], training: bool = 
         if v is None:
             return EMPTY
         base = "".join(c if c.isalnum() or c in "._" else "_" for c in name.split(".tmp_")[0])
-        made = block.create_var(recorder.program.fresh_name(base), v._shape, v._dtype, kind=v.kind, lod_level=v.lod_level)
+        made = block.create_var(
+            recorder.program.fresh_name(base), v._shape, v._dtype, kind=v.kind, lod_level=v.lod_level
+        )
         made._stop_gradient, made.cut = v._stop_gradient, v.cut
         env[name] = made
         return str(made.name)
@@ -1035,7 +1145,11 @@ def copy_operator(recorder: Any, op: Any, env: dict[str, Any], training: bool = 
             found = env.get(name)
             if found is None:
                 declare(name)
-            elif isinstance_strict(found, TensorBase) and not (isinstance_strict(found, Tensor) or found.persistable) and found.kind == "LOD_TENSOR":
+            elif (
+                isinstance_strict(found, TensorBase)
+                and not (isinstance_strict(found, Tensor) or found.persistable)
+                and found.kind == "LOD_TENSOR"
+            ):
                 fresh = _declared(block, found)  # what is written over must not be a value of somebody else
                 _assign(block, found.name, fresh.name)
                 env[name] = fresh
@@ -1051,6 +1165,10 @@ def copy_operator(recorder: Any, op: Any, env: dict[str, Any], training: bool = 
     for slot, names in op.outputs.items():
         outputs[slot] = []
         for n in names:
-            kept = overwrites and n in env and (inner is not None or op.type in ARRAY_WRITES or n not in op.block.vars or env[n].block is block)
+            kept = (
+                overwrites
+                and n in env
+                and (inner is not None or op.type in ARRAY_WRITES or n not in op.block.vars or env[n].block is block)
+            )
             outputs[slot].append(EMPTY if n == EMPTY else read(n) if kept else declare(n))
     block.append_op(op.type, inputs, outputs, attrs, attr_types=dict(op.attr_types), callstack=list(op.callstack))

@@ -103,16 +103,21 @@ def _nothing(inputs: Slots, outputs: Slots, attrs: Mapping[str, Any]) -> int:
 
 # Operators that only move or make numbers.
 _FREE = (
-    "reshape reshape2 transpose transpose2 flatten flatten2 flatten_contiguous_range squeeze squeeze2 unsqueeze unsqueeze2 concat split slice "
-    "strided_slice stack unstack unbind gather gather_nd lookup_table lookup_table_v2 assign assign_value cast shape size fill_constant "
-    "fill_constant_batch_size_like fill_any_like fill_zeros_like expand_v2 expand_as_v2 tile pad pad2d pad3d roll flip scatter index_select "
-    "range one_hot_v2 feed fetch set_value share_data select_input select_output write_to_array read_from_array tril_triu where "
-    "uniform_random gaussian_random randint nearest_interp nearest_interp_v2 pixel_shuffle shuffle_channel meshgrid"
-).split()
+    "reshape", "reshape2", "transpose", "transpose2", "flatten", "flatten2", "flatten_contiguous_range",
+    "squeeze", "squeeze2", "unsqueeze", "unsqueeze2", "concat", "split", "slice", "strided_slice", "stack",
+    "unstack", "unbind", "gather", "gather_nd", "lookup_table", "lookup_table_v2", "assign", "assign_value",
+    "cast", "shape", "size", "fill_constant", "fill_constant_batch_size_like", "fill_any_like",
+    "fill_zeros_like", "expand_v2", "expand_as_v2", "tile", "pad", "pad2d", "pad3d", "roll", "flip", "scatter",
+    "index_select", "range", "one_hot_v2", "feed", "fetch", "set_value", "share_data", "select_input",
+    "select_output", "write_to_array", "read_from_array", "tril_triu", "where", "uniform_random",
+    "gaussian_random", "randint", "nearest_interp", "nearest_interp_v2", "pixel_shuffle", "shuffle_channel",
+    "meshgrid",
+)  # fmt: skip
 _ONE_PER_INPUT = (
-    "sum mean reduce_sum reduce_mean reduce_max reduce_min reduce_prod reduce_all reduce_any squared_l2_norm p_norm frobenius_norm cumsum "
-    "arg_max arg_min top_k top_k_v2"
-).split()
+    "sum", "mean", "reduce_sum", "reduce_mean", "reduce_max", "reduce_min", "reduce_prod", "reduce_all",
+    "reduce_any", "squared_l2_norm", "p_norm", "frobenius_norm", "cumsum", "arg_max", "arg_min", "top_k",
+    "top_k_v2",
+)  # fmt: skip
 
 # operator type -> rule. What is not named costs one operation for each number of its largest result.
 COSTS: dict[str, Rule] = {

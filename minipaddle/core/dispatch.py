@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from .. import errors
 from ..backend import xp as backend
 from ..backend.quiet import quiet, restore
+from ..errors import WrongTypeError, UnsupportedDtypeError
 from ..ops.registry import Op, Spec
 from .context import context
 from .tape import OpNode
 from .tensor import Tensor, TensorBase, make_tensor
 
-__all__ = ["call", "in_place", "specs_of"]
+__all__ = ["before_change", "call", "in_place", "specs_of"]
 
 _new = Tensor.__new__
 _others = backend._others
@@ -156,6 +158,20 @@ def _general(op: Op, inputs: Any, attrs: dict[str, Any]) -> Any:
     return outputs[visible[0]] if len(visible) == 1 else tuple(outputs[i] for i in visible)
 
 
+def before_change(target: Any) -> Any:
+    """`target` as it is now, for an operator whose result is written over it: what the tape keeps must not change with it."""
+    if (
+        context.recorder is not None
+        or not context.grad_enabled
+        or getattr(target, "_edge", None) is None
+        or target._stop_gradient
+    ):
+        return target
+    kept = make_tensor(target._data.copy())
+    kept._edge, kept._stop_gradient = target._edge, False
+    return kept
+
+
 def in_place(target: Any, result: Any) -> Any:
     """Make `target` the value `result`, as the methods ending in ``_`` do; returns `target`.
 
@@ -208,12 +224,15 @@ def describe_call(op: Op, values: Any, attrs: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
+_KINDS = (NotImplementedError, IndexError, ValueError, TypeError, RuntimeError, OverflowError, KeyError, MemoryError)
+
+
 def _explain(op: Op, inputs: Any, attrs: dict[str, Any], error: Exception) -> Exception:
     """The same failure told in terms of the operator: what it got, what it wanted."""
     for slot, value in zip(op.inputs, inputs, strict=False):
         for item in value if isinstance(value, (list, tuple)) else (value,):
             if item is not None and not isinstance(item, TensorBase):
-                return TypeError(
+                return WrongTypeError(
                     f"{op.type}: argument {slot.name} must be a Tensor, got {type(item).__name__} {str(item)[:80]}"
                 )
             if item is not None and not hasattr(item, "_data"):
@@ -227,14 +246,16 @@ def _explain(op: Op, inputs: Any, attrs: dict[str, Any], error: Exception) -> Ex
             op.infer(*[specs_of(getattr_nested(v)) for v in inputs], **attrs)
         except ValueError as better:
             message = str(better)
+            error = better if isinstance(better, errors.AxisError) else error
         except Exception:  # the rule itself may fail on such input; then the first message stands
             pass
     kind = type(error)
-    if kind not in (ValueError, TypeError, IndexError, RuntimeError, NotImplementedError, OverflowError, KeyError, MemoryError):
-        kind = next((k for k in (NotImplementedError, IndexError, ValueError, TypeError, RuntimeError) if isinstance(error, k)),
-                    kind)  # fmt: skip
-        if isinstance(error, np.exceptions.AxisError if hasattr(np, "exceptions") else ()):
-            kind = ValueError
+    if kind.__name__ in ("UFuncTypeError", "_UFuncNoLoopError", "ComplexWarning") or (kind is TypeError and "ufunc" in message):
+        kind = UnsupportedDtypeError
+    elif isinstance(error, ValueError) and isinstance(error, IndexError):  # NumPy's AxisError
+        kind = errors.AxisError
+    elif kind.__module__ != errors.__name__ and kind not in _KINDS:
+        kind = next((k for k in _KINDS if isinstance(error, k)), kind)
     try:
         return kind(f"{op.type}: {message}\n{describe_call(op, inputs, attrs)}")
     except Exception:  # an exception class with a signature of its own

@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Any
 
@@ -34,11 +35,43 @@ class _GradMode:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         context.grad_enabled = self._old.pop()
 
+    def _again(self) -> _GradMode:
+        return type(self)()
+
     def __call__(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        if inspect.isgeneratorfunction(func):
+            return self._generator(func)
+
         @functools.wraps(func)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with type(self)():
+            with self._again():
                 return func(*args, **kwargs)
+
+        return wrapped
+
+    def _generator(self, func: Callable[..., Generator[Any, Any, Any]]) -> Callable[..., Generator[Any, Any, Any]]:
+        """The mode holds while the generator runs, not while its caller does between two steps."""
+
+        @functools.wraps(func)
+        def wrapped(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+            generator = func(*args, **kwargs)
+            step, value = generator.send, None
+            try:
+                while True:
+                    try:
+                        with self._again():
+                            result = step(value)
+                    except StopIteration as end:
+                        return end.value
+                    try:
+                        step, value = generator.send, (yield result)
+                    except GeneratorExit:
+                        raise
+                    except BaseException as error:
+                        step, value = generator.throw, error  # type: ignore[assignment]
+            finally:
+                with self._again():
+                    generator.close()
 
         return wrapped
 
@@ -63,6 +96,9 @@ class set_grad_enabled(_GradMode):
         self._old = [context.grad_enabled]
         self.mode = bool(mode)
         context.grad_enabled = self.mode
+
+    def _again(self) -> _GradMode:
+        return set_grad_enabled(self.mode)
 
     def __enter__(self) -> _GradMode:
         return self

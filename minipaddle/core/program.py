@@ -18,8 +18,8 @@ from ..errors import MisusedTensorError, TracingError
 from ..ops.registry import OPS, Spec
 from .callsite import user_location
 from .context import context
-from .report import coded
 from .listing import COMMON_ATTRS, block_text, operator_text, program_code, program_text
+from .report import coded
 from .scope import Scope, current_scope
 from .tensor import TensorBase
 
@@ -49,6 +49,11 @@ class Variable(TensorBase):
         "__dict__", "__weakref__", "_dtype", "_shape", "_stop_gradient", "block", "cut", "extra", "is_data", "is_parameter",
         "kind", "lod_level", "name", "need_check_feed", "persistable",
     )  # fmt: skip
+    # set on some variables of traced functions: it stands for a Python number, its number of dimensions is not known, what
+    # the user calls it
+    weak: bool
+    ragged: bool
+    label: str
 
     def __init__(
         self,
@@ -257,6 +262,14 @@ class Variable(TensorBase):
             "nothing to run yet; call backward() on the result of the traced call, or use paddle.static.append_backward"
         )
 
+    def gradient(self) -> Any:
+        """Not outside of dynamic mode: see `backward`."""
+        self.backward()
+
+    def clear_gradient(self) -> None:
+        """Not outside of dynamic mode: see `backward`."""
+        self.backward()
+
     def __len__(self) -> int:
         if not self._shape:
             raise TypeError("len() of a 0-D variable")
@@ -336,6 +349,11 @@ class Operator:
         return [n for names in self.outputs.values() for n in names]
 
     @property
+    def idx(self) -> int:
+        """Its place in the list of operators of its block."""
+        return next(i for i, op in enumerate(self.block.ops) if op is self)
+
+    @property
     def input_arg_names(self) -> list[str]:
         """Names of all variables it reads."""
         return self.input_names
@@ -410,6 +428,10 @@ class Operator:
         return repr(self)
 
 
+# operators of Programs that compute nothing themselves
+_FRAME_OPS = frozenset(["feed", "fetch", "recurrent", "save", "save_combine", "load", "load_combine", "read", "create_py_reader"])
+
+
 class Block:
     """Variables and a list of operators; block 0 is the Program's body, others belong to control flow."""
 
@@ -457,7 +479,7 @@ class Block:
     def create_var(
         self, name: str | None = None, shape: Sequence[int] | None = None, dtype: Any = None, **options: Any
     ) -> Variable:
-        """Declare a variable; an existing one of the same name is returned as it is.
+        """Declare a variable; an existing one of the same name is returned as it is (ValueError if it has another shape or dtype).
 
         shape, dtype: what is not given is found when an operator that makes the variable is appended. type: the kind of
         variable, by name or as a VarType. The other options are those of `Variable`.
@@ -465,7 +487,7 @@ class Block:
         if name is None:
             name = self.program.fresh_name("_generated_var")
         if name in self.vars:
-            return self.vars[name]
+            return self._again(self.vars[name], shape, dtype)
         kind = options.pop("type", None)
         if kind is not None:
             options.setdefault("kind", kind if isinstance(kind, str) else kind.name)
@@ -475,15 +497,28 @@ class Block:
         self.program.touch()
         return v
 
+    def _again(self, v: Variable, shape: Sequence[int] | None, dtype: Any) -> Variable:
+        if v.name in self._unshaped:
+            return v
+        if shape is not None and tuple(int(n) for n in shape) != v._shape:
+            raise ValueError(f"variable {v.name!r} was declared with shape {list(v._shape)} before, now with {list(shape)}")
+        if dtype is not None and v._dtype is not None and dtypes.as_dtype(dtype) is not v._dtype:
+            raise ValueError(f"variable {v.name!r} was declared as {v._dtype.name} before, now as {dtypes.as_dtype(dtype).name}")
+        return v
+
     def append_op(
         self,
-        type: str,
+        type: str | None = None,
         inputs: dict[str, Any] | None = None,
         outputs: dict[str, Any] | None = None,
         attrs: dict[str, Any] | None = None,
         **extra: Any,
     ) -> Operator:
-        """Append an operator; slots take names or Variables, one or a list."""
+        """Append an operator; slots take names or Variables, one or a list. ValueError for a type there is not."""
+        if type is None:
+            raise ValueError("`type` to initialized an Operator can not be None.")  # Paddle's words
+        if type not in OPS and type not in _FRAME_OPS and not type.endswith("_grad"):
+            raise ValueError(f'Operator "{type}" has not been registered.')
         extra.pop("stop_gradient", None)
         made = Operator(self, type, _names(inputs), _names(outputs), dict(attrs or {}), **extra)
         recorder = context.recorder
@@ -513,7 +548,7 @@ class Block:
     def _prepend_op(self, type: str, inputs: Any = None, outputs: Any = None, attrs: Any = None) -> Operator:
         return self._insert_op(0, type, inputs, outputs, attrs)
 
-    def _remove_op(self, index: int) -> None:
+    def _remove_op(self, index: int, sync: bool = True) -> None:
         del self.ops[index]
         self.program.touch()
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..dtypes import DType, from_numpy
-from ..errors import TracingError
+from ..errors import TracingError, WrongTypeError
+from ..ops.data_types import refusal
 from ..ops.registry import OPS, Op, Spec
 from ..utils import unique_name
 from . import dispatch
@@ -45,7 +46,7 @@ class Recorder:
             return value
         if isinstance_strict(value, Tensor):
             return self.capture(value)
-        raise TypeError(f"{op.type}: argument {slot} must be a Variable, got {type(value).__name__} {str(value)[:80]}")
+        raise WrongTypeError(f"{op.type}: argument {slot} must be a Variable, got {type(value).__name__} {str(value)[:80]}")
 
     def capture(self, t: Tensor) -> Variable:
         """The Variable that stands for an eager Tensor."""
@@ -53,6 +54,9 @@ class Recorder:
             f"an eager Tensor ({t.name!r}, shape {t.shape}) was used in static mode; make values with paddle.static.data or "
             "leave static mode with paddle.disable_static()"
         )
+
+    def check_types(self, op: Op, inputs: Sequence[Any]) -> None:
+        """TypeError where Paddle would not record this operator with these data types."""
 
     def apply(self, op: Op, inputs: Any, attrs: dict[str, Any]) -> Any:
         """Append operator `op`; returns its visible outputs as Variables."""
@@ -80,6 +84,7 @@ class Recorder:
             item_specs = [v.spec for v in items]
             specs.append(item_specs if slot.many else item_specs[0])
             differentiable = differentiable or any(not v.stop_gradient for v in items)
+        self.check_types(op, found)
         try:
             out_specs = op.infer(*specs, **attrs)
         except Exception as error:
@@ -271,6 +276,13 @@ class StaticRecorder(Recorder):
             yield
         finally:
             self._helper = old
+
+    def check_types(self, op: Op, inputs: Sequence[Any]) -> None:
+        for slot, items in zip(op.inputs, inputs, strict=True):
+            for v in items or ():
+                message = refusal(op.type, slot.name, v.dtype.name)
+                if message is not None:
+                    raise TypeError(message)
 
     # --- names
 
@@ -517,4 +529,9 @@ def set_lod_levels(op: Op, inputs: Any, outputs: Any, attrs: dict[str, Any]) -> 
 
 def spec_of(value: Any) -> Spec:
     """Spec of a Tensor or Variable."""
-    return value.spec if isinstance_strict(value, Variable) else Spec(value._data.shape, value._data.dtype)
+    if isinstance_strict(value, Variable):
+        return value.spec
+    try:
+        return Spec(value._data.shape, value._data.dtype)
+    except AttributeError:
+        raise WrongTypeError(f"expected a Tensor, got {type(value).__name__} {str(value)[:80]}") from None

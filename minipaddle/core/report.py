@@ -1,4 +1,5 @@
 """Error messages: a stable code, what is wrong, what to do, and the user's lines."""
+
 from __future__ import annotations
 
 import linecache
@@ -76,7 +77,12 @@ def lines_of(frames: Sequence[tuple[Any, ...]], around: int = 2) -> str:
             if n == line:
                 start = len(text) - len(text.lstrip())
                 end = len(text)
-                if len(columns) == 2 and columns[0] is not None and columns[1] is not None and start <= columns[0] < columns[1] <= end:
+                if (
+                    len(columns) == 2
+                    and columns[0] is not None
+                    and columns[1] is not None
+                    and start <= columns[0] < columns[1] <= end
+                ):
                     start, end = columns
                 out.append("        " + " " * (start - indent) + "^" * max(end - start, 1) + " <--- HERE")
     return "\n".join(out)
@@ -91,11 +97,19 @@ class _Text(str):
 def with_message(error: BaseException, message: str) -> BaseException:
     """The error with another message; its class and attributes stay."""
     text = _Text(message) if isinstance(error, KeyError) else message
+    old = error.args
     try:
         error.args = (text, *error.args[1:])
         if str(error) == message:
             return error
     except Exception:
+        pass
+    kind = type(error)
+    try:  # a class of the user's: the same object, with another text
+        error.__class__ = type(kind.__name__, (kind,), {"__str__": lambda self: message, "__module__": kind.__module__})
+        error.args = old
+        return error
+    except TypeError:
         pass
     for kind in type(error).__mro__:
         if kind.__module__ in ("builtins", errors.__name__) and issubclass(kind, Exception):

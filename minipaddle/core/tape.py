@@ -373,6 +373,10 @@ def _apply_hooks(hooks: dict[int, Callable[..., Any]], value: Tensor) -> Tensor:
         if changed is not None:
             if not isinstance_strict(changed, Tensor):
                 raise TypeError(f"a gradient hook must return a Tensor or None, got {type(changed).__name__}")
+            if changed.shape != value.shape:
+                raise ValueError(
+                    f"a gradient hook must keep the shape of its gradient: it got {value.shape} and returned {changed.shape}"
+                )
             value = changed
     return value
 

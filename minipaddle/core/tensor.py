@@ -100,6 +100,8 @@ class Tensor(Ragged, TensorBase, metaclass=_TensorMeta):
         name: str | None = None,
         persistable: bool = False,
     ) -> None:
+        if isinstance(dtype, Place):  # Paddle's C++ signature: value, place
+            dtype, place = None, dtype
         if isinstance_strict(value, Tensor):
             array = value._data.copy()
         else:
@@ -380,11 +382,7 @@ class Tensor(Ragged, TensorBase, metaclass=_TensorMeta):
         return (self[i] for i in range(self._data.shape[0]))  # type: ignore[index]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        if self._edge is not None:
-            raise RuntimeError(
-                f"deepcopy of tensor {self.name!r}: only leaves can be deep-copied; use x.detach().clone() first"
-            )
-        new = make_tensor(self._data.copy())
+        new = make_tensor(self._data.copy())  # a leaf, whatever this one was computed from
         self._copy_attributes(new)
         memo[id(self)] = new
         return new

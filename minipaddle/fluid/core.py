@@ -7,10 +7,11 @@ from ..core.scope import Scope
 from ..core.tensor import Tensor as VarBase
 from ..device import is_compiled_with_cuda
 from .lod_tensor import LoDTensor, LoDTensorArray
+from .predictor import AnalysisConfig, PaddleBuf, PaddleTensor, create_paddle_predictor
 
 __all__ = [
-    "CPUPlace", "CUDAPinnedPlace", "CUDAPlace", "LoDTensor", "LoDTensorArray", "Scope", "Tensor", "VarBase", "VarDesc",
-    "get_cuda_device_count", "is_compiled_with_cuda",
+    "AnalysisConfig", "CPUPlace", "CUDAPinnedPlace", "CUDAPlace", "LoDTensor", "LoDTensorArray", "PaddleBuf", "PaddleTensor",
+    "Scope", "Tensor", "VarBase", "VarDesc", "create_paddle_predictor", "get_cuda_device_count", "is_compiled_with_cuda",
 ]  # fmt: skip
 
 Tensor = LoDTensor

@@ -11,6 +11,8 @@ from ..io import DataLoader as _DataLoader
 from ..io.dataloader.collate import default_collate_fn
 from ..static import io as S
 from ..static.executor import Executor
+from ..static.io import is_parameter as is_parameter  # scripts of 1.x use these two
+from ..static.io import is_persistable as is_persistable
 from ..static.io import load_program_state, set_program_state
 from .training_program import in_1x_form
 

@@ -125,7 +125,10 @@ class RMSPropOptimizer(_Fluid, O.RMSProp):
 
 
 class AdadeltaOptimizer(_Fluid, O.Adadelta):
-    """Steps from running means of squared gradients and squared steps (Zeiler 2012)."""
+    """Steps from running means of squared gradients and squared steps (Zeiler 2012).
+
+    learning_rate: as in 1.8 it is a variable of the Program that has no effect on the steps.
+    """
 
     def __init__(
         self, learning_rate: Any, epsilon: float = 1e-6, rho: float = 0.95, parameter_list: Any = None, regularization: Any = None,
@@ -134,6 +137,9 @@ class AdadeltaOptimizer(_Fluid, O.Adadelta):
         super().__init__(
             _rate(learning_rate), epsilon, rho, parameters=parameter_list, weight_decay=regularization, grad_clip=grad_clip, name=name
         )
+
+    def _call_operator(self, values: dict[str, Any], attributes: dict[str, Any]) -> None:
+        super()._call_operator({k: v for k, v in values.items() if k != "LearningRate"}, attributes)
 
 
 class LambOptimizer(_Fluid, O.Lamb):

@@ -1,9 +1,10 @@
 """A training Program in the form that Paddle 1.8 reads and runs."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
+from ..core.gradient_forms import forward_of
 from ..core.program import Operator, Program
 from ..formats import pdmodel
 from ..ops.registry import OPS
@@ -23,68 +24,47 @@ _OTHERS: dict[str, tuple[str, Any]] = {
     "Scale_x": ("FLOAT", 1.0), "Scale_y": ("FLOAT", 1.0), "scale_x": ("FLOAT", 1.0), "scale_out": ("FLOAT", 1.0),
     "scale_y": ("FLOATS", [1.0]),
     "trainer_id": ("INT", 0), "epmap": ("STRINGS", []), "table_names": ("STRINGS", []), "height_sections": ("LONGS", []),
-    "fused_reshape_Out": ("INTS", []), "fused_transpose_Out": ("INTS", []), "data_format": ("STRING", "AnyLayout"),
+    "fused_reshape_Out": ("INTS", []), "fused_transpose_Out": ("INTS", []), "overwrite": ("BOOLEAN", True), "data_format": ("STRING", "AnyLayout"),
 }  # fmt: skip
 
 
-def _outputs(op: Operator, slot: str) -> list[str]:
-    return [n for n in op.outputs.get(slot, []) if n != "@EMPTY@"]
+# Inputs that 1.8's gradient operators want and those of 2.x do not have: slots of the forward operator.
+_MORE_INPUTS = {"leaky_relu_grad": ("Out",), "center_loss_grad": ("X",)}
 
 
-def _one(type: str, slot: str, target: str, attrs: Callable[[Operator], dict[str, Any]], out: str = "Out") -> Any:
-    def written(op: Operator) -> list[tuple[str, dict[str, list[str]], dict[str, list[str]], dict[str, Any]]]:
-        return [(type, {"X": op.inputs[slot]}, {out: _outputs(op, target)}, attrs(op))]
-
-    return written
-
-
-def _sum(op: Operator) -> Any:
-    return [("scale", {"X": op.inputs["Out@GRAD"]}, {"Out": [n]}, {"scale": 1.0}) for n in _outputs(op, "X@GRAD")]
-
-
-def _minus(op: Operator) -> Any:
-    sides = (("X@GRAD", 1.0), ("Y@GRAD", -1.0))
-    return [("scale", {"X": op.inputs["Out@GRAD"]}, {"Out": [n]}, {"scale": s}) for slot, s in sides for n in _outputs(op, slot)]
-
-
-# gradient operators that 1.8 does not have, as the operators it writes in their place
-_INSTEAD: dict[str, Callable[[Operator], Any]] = {
-    "assign_grad": _one("assign", "Out@GRAD", "X@GRAD", lambda op: {}),
-    "cumsum_grad": _one(
-        "cumsum", "Out@GRAD", "X@GRAD",
-        lambda op: {"axis": op.attr("axis"), "exclusive": op.attr("exclusive"), "reverse": not op.attr("reverse")},
-    ),
-    "minus_grad": _minus,
-    "scale_grad": _one("scale", "Out@GRAD", "X@GRAD", lambda op: {"scale": op.attr("scale"), "bias": 0.0, "bias_after_scale": True}),
-    "sequence_reverse_grad": _one("sequence_reverse", "Y@GRAD", "X@GRAD", lambda op: {}, "Y"),
-    "sign_grad": _one("scale", "Out@GRAD", "X@GRAD", lambda op: {"scale": 0.0}),
-    "split_grad": _one("concat", "Out@GRAD", "X@GRAD", lambda op: {"axis": op.attr("axis")}),
-    "sum_grad": _sum,
-    "unbind_grad": _one("stack", "Out@GRAD", "X@GRAD", lambda op: {"axis": op.attr("axis")}, "Y"),
-}  # fmt: skip
+def _plain_cumsum(op: Operator) -> None:
+    """In 1.8 the gradient of `cumsum` is a `cumsum` from the other end."""
+    op.type = "cumsum"
+    op.inputs = {"X": op.inputs["Out@GRAD"]}
+    op.outputs = {"Out": op.outputs["X@GRAD"]}
+    op.attrs["reverse"] = not op.attr("reverse")
 
 
 def in_1x_form(program: Program) -> Program:
     """A copy whose gradient operators are those of Paddle 1.8, with the attributes it wants, and its version number."""
     new = program.clone()
     for block in new.blocks:
-        ops: list[Operator] = []
-        for op in block.ops:
-            instead = _INSTEAD.get(op.type)
-            if instead is None:
-                ops.append(op)
-            else:
-                common = {k: v for k, v in op.attrs.items() if k.startswith("op_")}
-                for type, inputs, outputs, attrs in instead(op):
-                    ops.append(Operator(block, type, inputs, outputs, {**attrs, **common}, callstack=list(op.callstack)))
-        block.ops = ops
-        for op in ops:
+        for i, op in enumerate(block.ops):
+            if op.type == "cumsum_grad":
+                _plain_cumsum(op)
+            if op.type == "hierarchical_sigmoid":
+                op.outputs["W_Out"] = list(op.inputs["W"])
+            for slot in _MORE_INPUTS.get(op.type, ()):
+                _add_input(op, slot, block.ops[:i])
             definition = OPS.get(op.type)
             if definition is not None and definition.gradient_of is not None:
                 _complete(op)
     new.touch()
     new.desc_version, new.op_version_map, new.extra = pdmodel.VERSION_1X, {}, {}
     return new
+
+
+def _add_input(op: Operator, slot: str, before: Sequence[Operator]) -> None:
+    forward = forward_of(op, before)
+    if forward is not None and not op.inputs.get(slot):
+        names = forward.inputs.get(slot) or forward.outputs.get(slot)
+        if names:
+            op.inputs[slot] = list(names)
 
 
 def _complete(op: Operator) -> None:

@@ -2,6 +2,7 @@
 
 Each file is written under a temporary name in its own folder, flushed to the disk and renamed. Several files that
 belong together are all written before the first is renamed: when one cannot be written, all old ones stay as they are.
+When a rename fails, those before it are undone. Only a power cut between two renames can leave new beside old files.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from typing import BinaryIO
@@ -31,7 +33,7 @@ def write_file(path: str, content: Content) -> None:
 def write_files(files: Mapping[str, Content]) -> None:
     """Write files that belong together; see `write_file`."""
     waiting: list[tuple[str, str, str]] = []
-    done: set[str] = set()
+    kept: dict[str, str | None] = {}  # target -> second name of the old file, None if there was none
     try:
         for path, content in files.items():
             with _naming(path):
@@ -45,13 +47,19 @@ def write_files(files: Mapping[str, Content]) -> None:
             _write(temporary, target, path, content)
         for temporary, target, path in waiting:
             with _naming(path):
+                if len(waiting) > 1:
+                    _keep(target, kept)
                 os.replace(temporary, target)
-            done.add(temporary)
-    finally:
-        for temporary, _, _ in waiting:
-            if temporary not in done:
+    except BaseException:
+        for temporary, target, _ in waiting:
+            if target in kept and not os.path.exists(temporary):  # it was renamed
                 with contextlib.suppress(OSError):
-                    os.unlink(temporary)
+                    _restore(target, kept)
+        raise
+    finally:
+        for leftover in (*(temporary for temporary, _, _ in waiting), *filter(None, kept.values())):
+            with contextlib.suppress(OSError):
+                os.unlink(leftover)
     for folder in {os.path.dirname(target) for _, target, _ in waiting}:
         _sync_folder(folder)
 
@@ -78,16 +86,35 @@ def _target(path: str) -> str | None:
     return target
 
 
+def _keep(target: str, kept: dict[str, str | None]) -> None:
+    """Give the old file a second name, to bring it back by."""
+    if not os.path.exists(target):
+        kept[target] = None
+        return
+    second = kept[target] = os.path.join(os.path.dirname(target), f".{secrets.token_hex(8)}.tmp")
+    try:
+        os.link(target, second)
+    except OSError:  # a file system without links
+        shutil.copy2(target, second)
+
+
+def _restore(target: str, kept: dict[str, str | None]) -> None:
+    old = kept[target]
+    if old is None:
+        os.unlink(target)
+    else:
+        os.replace(old, target)
+
+
 def _write(temporary: str, target: str, path: str, content: Content) -> None:
     with _naming(path):
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-    with open(descriptor, "wb") as file:
+    with _naming(path, temporary), open(descriptor, "wb") as file:  # closing the file may fail as well
         with contextlib.suppress(OSError):
             os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))  # a file that is replaced keeps its permissions
-        with _naming(path, temporary):
-            _fill(file, content)
-            file.flush()
-            os.fsync(file.fileno())
+        _fill(file, content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _fill(file: BinaryIO, content: Content) -> None:

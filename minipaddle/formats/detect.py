@@ -1,6 +1,7 @@
 """What lies at a path, and which files belong together.
 
 prefix      <path>.pdmodel, <path>.pdiparams, <path>.<method>.pdmodel ..., <path>.pdiparams.info    Paddle 2.x
+prefix      <path>.json, <path>.pdiparams, <path>.<method>.json ...; only where there is no .pdmodel  Paddle 3.x
 folder      <path>/__model__ and one file per variable, or one combined file                        Paddle 1.x
 variables   <path>/ with one file per variable and no model (save_params, save_persistables)        Paddle 1.x
 """
@@ -15,8 +16,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from ..core.program import Program
 from ..errors import FormatError
-from . import lod_tensor, pdmodel
+from . import lod_tensor, pdmodel, pir_json
 
 __all__ = [
     "FoundModel",
@@ -25,11 +27,15 @@ __all__ = [
     "find_model",
     "kind_of",
     "kind_of_file",
+    "load_program",
+    "loads_program",
     "read_folder",
     "read_parameters",
+    "stored_names",
 ]
 
 MODEL_SUFFIX = ".pdmodel"
+JSON_SUFFIX = ".json"
 PARAMS_SUFFIX = ".pdiparams"
 INFO_SUFFIX = ".pdiparams.info"
 
@@ -105,16 +111,42 @@ def _kind_of_stream(file: BinaryIO, name: str) -> str:
 # --- saved models
 
 
+def load_program(path: str) -> Program:
+    """The Program of a model file: a ProgramDesc, or the json of Paddle 3.x. FormatError names the file."""
+    with open(path, "rb") as file:
+        return loads_program(file.read(), path)
+
+
+def loads_program(data: bytes, name: str = "data") -> Program:
+    """As `load_program`, from bytes."""
+    if name.endswith(JSON_SUFFIX) or pir_json.is_pir(data):
+        return pir_json.loads(data, name)
+    return pdmodel.loads(data, name)
+
+
+def stored_names(path: str) -> list[str]:
+    """Names of the variables that belong to a model file, sorted. A json may have operators that are not known here."""
+    with open(path, "rb") as file:
+        data = file.read()
+    if path.endswith(JSON_SUFFIX) or pir_json.is_pir(data):
+        return pir_json.stored_names(data, path)
+    return [v.name for v in pdmodel.loads(data, path).persistables()]
+
+
 def find_model(path: str, model_filename: str | None = None, params_filename: str | None = None) -> FoundModel:
     """The files of the model saved under `path`: a prefix (jit.save ...) or a folder of Paddle 1.x.
 
     ValueError when there is nothing, or both a prefix and a folder, or a named file is missing.
     """
     is_folder = os.path.isdir(path)
-    if os.path.exists(path + MODEL_SUFFIX):
+    suffix = MODEL_SUFFIX
+    if not os.path.exists(path + MODEL_SUFFIX) and os.path.exists(path + JSON_SUFFIX):
+        if not is_folder or model_in_folder(path) is None:
+            suffix = JSON_SUFFIX
+    if os.path.exists(path + suffix):
         if is_folder:
             raise ValueError(
-                f"The {path}.pdmodel and {path} directory exist at the same time, don't know which one to load, please "
+                f"The {path}{suffix} and {path} directory exist at the same time, don't know which one to load, please "
                 "make sure that the specified target of ``path`` is unique."
             )
         for name, value in (("model_filename", model_filename), ("params_filename", params_filename)):
@@ -124,22 +156,23 @@ def find_model(path: str, model_filename: str | None = None, params_filename: st
                     "take effect.",
                     stacklevel=3,
                 )
-        return _prefix_model(path)
+        return _prefix_model(path, suffix)
     if not is_folder:
         raise ValueError(_nothing_at(path))
     return _folder_model(path, model_filename, params_filename)
 
 
-def _prefix_model(prefix: str) -> FoundModel:
-    methods = {"forward": ModelFiles(prefix + MODEL_SUFFIX, _if_file(prefix + PARAMS_SUFFIX))}
+def _prefix_model(prefix: str, suffix: str) -> FoundModel:
+    methods = {"forward": ModelFiles(prefix + suffix, _if_file(prefix + PARAMS_SUFFIX))}
     folder, base = os.path.split(prefix)
     for file in sorted(os.listdir(folder or ".")):
-        if file.startswith(base + ".") and file.endswith(MODEL_SUFFIX):
-            method = file[len(base) + 1 : -len(MODEL_SUFFIX)]
-            if method and "." not in method:
-                stem = os.path.join(folder, f"{base}.{method}")
-                methods.setdefault(method, ModelFiles(stem + MODEL_SUFFIX, _if_file(stem + PARAMS_SUFFIX)))
-    return FoundModel(methods, _if_file(prefix + INFO_SUFFIX))
+        if file.startswith(base + ".") and file.endswith(suffix):
+            method = file[len(base) + 1 : -len(suffix)]
+            stem = os.path.join(folder, f"{base}.{method}")
+            if not method or "." in method or (suffix == JSON_SUFFIX and kind_of_file(stem + suffix) != "pir_json"):
+                continue
+            methods.setdefault(method, ModelFiles(stem + suffix, _if_file(stem + PARAMS_SUFFIX)))
+    return FoundModel(methods, _if_file(prefix + INFO_SUFFIX) if suffix == MODEL_SUFFIX else None)
 
 
 def _if_file(path: str) -> str | None:
@@ -148,7 +181,9 @@ def _if_file(path: str) -> str | None:
 
 def _nothing_at(path: str) -> str:
     message = f"The ``path`` ({path}) to load model not exists."
-    for suffix in (INFO_SUFFIX, PARAMS_SUFFIX, MODEL_SUFFIX):
+    if os.path.exists(path.rstrip("/") + MODEL_SUFFIX):
+        return f"{message} Give the prefix that the files share, {path.rstrip('/')!r}, without a slash at the end."
+    for suffix in (INFO_SUFFIX, PARAMS_SUFFIX, MODEL_SUFFIX, JSON_SUFFIX):
         if path.endswith(suffix):
             prefix = path.removesuffix(suffix)
             return f"{message} Give the prefix that the files share, {prefix!r}, instead of the name of one file."
@@ -158,8 +193,6 @@ def _nothing_at(path: str) -> str:
             + " Please specify the full file name, not just the file name prefix. For example, it should be written as "
             "`paddle.load('model.pdparams')` instead of `paddle.load('model')`."
         )
-    if os.path.exists(path + ".json"):
-        return f"{message} There is {path}.json, the model format of Paddle 3.x; minipaddle reads .pdmodel files."
     return message
 
 
@@ -202,6 +235,8 @@ def _hint_program(folder: str) -> str:
     for name in sorted(os.listdir(folder)):
         path = os.path.join(folder, name)
         if os.path.isfile(path) and os.path.getsize(path) < 1 << 26 and kind_of_file(path) == "program":
+            if name.endswith(MODEL_SUFFIX):
+                return f", but the model {name!r}: give the prefix {path.removesuffix(MODEL_SUFFIX)!r}"
             return f", but {name!r} is a Program: pass model_filename={name!r}"
     return ""
 
@@ -224,7 +259,7 @@ def read_parameters(files: ModelFiles, wanted: Iterable[str], raw: bool = False)
         except FormatError as error:
             raise FormatError(f"{error}{_hint_combined(files, names)}") from None
     else:
-        prefix = files.model.removesuffix(MODEL_SUFFIX)
+        prefix = files.model.removesuffix(MODEL_SUFFIX).removesuffix(JSON_SUFFIX)
         beside = [prefix + s for s in (".pdparams", ".pdopt") if os.path.exists(prefix + s)]
         advice = (
             f"; {files.model} was saved together with {', '.join(beside)}: load that file by its full name with "
@@ -232,8 +267,9 @@ def read_parameters(files: ModelFiles, wanted: Iterable[str], raw: bool = False)
             if beside
             else ""
         )
+        state = "is no file" if os.path.exists(prefix + PARAMS_SUFFIX) else "does not exist"
         raise FormatError(
-            f"{prefix}{PARAMS_SUFFIX}: does not exist, but the model needs {len(names)} variables such as "
+            f"{prefix}{PARAMS_SUFFIX}: {state}, but the model needs {len(names)} variables such as "
             f"{names[0]!r}{advice}"
         )
     return {name: t.raw if raw else t.array for name, t in found.items()}
@@ -276,6 +312,9 @@ def read_folder(folder: str) -> dict[str, lod_tensor.StoredTensor]:
 
 def _not_a_variable(path: str, name: str, error: FormatError) -> str:
     kind = kind_of_file(path)
+    prefix = path.removesuffix(INFO_SUFFIX).removesuffix(PARAMS_SUFFIX).removesuffix(MODEL_SUFFIX)
+    if prefix != path and os.path.exists(prefix + MODEL_SUFFIX):
+        return f"{path}: is a file of the model {prefix!r}; give that prefix instead of the folder"
     if kind == "combined":
         return (
             f"{path}: holds several variables in one file, without their names; load it with "

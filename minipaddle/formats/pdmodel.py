@@ -23,6 +23,7 @@ __all__ = ["dumps", "from_inference_program", "load_file", "loads", "prune", "to
 
 VERSION = 2006002  # of files written here: major * 1000000 + minor * 1000 + patch
 VERSION_1X = 1008005  # of files written in the form of Paddle 1.x
+_NOT_IN_1X = ("FLOAT64", "FLOAT64S", "SCALAR", "SCALARS", "VAR", "VARS")  # types of attributes
 FIRST_2X = 2000000
 
 # Attributes that Paddle puts on every operator; it reads files without them.
@@ -525,10 +526,15 @@ def _write_operator(op: Operator, desc: Any, callstack: bool) -> None:
         values[CALLSTACK] = [line for frame in op.callstack for line in _frame_lines(*frame)]
     foreign: dict[str, bytes] = op.extra.get("attrs", {})
     rests = op.extra.get("attr_rest", {})
+    old = op.block.program.desc_version == VERSION_1X
     for name in sorted({*values, *foreign}):
         if name in foreign:
             desc.attrs.add().MergeFromString(foreign[name])
         elif values[name] is not None:
+            if old and declared_type(op.type, name) in _NOT_IN_1X:
+                if values[name]:
+                    raise ValueError(f"operator {op.type}: files of Paddle 1.x cannot hold the attribute {name} = {values[name]!r}")
+                continue
             _write_attribute(op, name, values[name], desc.attrs.add())
             _restore(desc.attrs[-1], rests.get(name))
     if op.is_target:
@@ -774,7 +780,25 @@ def from_inference_program(program: Program) -> tuple[Program, list[str], list[s
     for name in special:
         main.vars.pop(name, None)
     new.touch()
-    return new, inputs, [scaled[n] if n in drop else n for n in outputs]
+    outputs = [scaled[n] if n in drop else n for n in outputs]
+    _check_complete(new, inputs, outputs, source)
+    return new, inputs, outputs
+
+
+def _check_complete(program: Program, inputs: list[str], outputs: list[str], source: str) -> None:
+    """FormatError when a tensor is read, or is a result, that is neither an input, nor stored, nor computed anywhere."""
+    made = {n for block in program.blocks for op in block.ops for n in op.output_names}
+    made.update(inputs, ("", "@EMPTY@"))
+    wanted = [(n, f"operator {op.type}", block) for block in program.blocks for op in block.ops for n in op.input_names]
+    wanted += [(n, "the list of outputs", program.global_block()) for n in outputs]
+    for name, reader, block in wanted:
+        if name not in made:
+            v = block._find_var_recursive(name)
+            if v is None or not v.persistable and v.kind == "LOD_TENSOR":
+                raise FormatError(
+                    f"{source}: {reader} names the variable {name!r}, which is no input and no parameter and which no "
+                    "operator computes; the file is damaged"
+                )
 
 
 def _ordered(ops: list[Operator], side: Callable[[Operator], list[str]]) -> list[str]:

@@ -11,6 +11,7 @@ Operands, in order, and results:
     axis:Slot   an attribute if the operand is constant, else a tensor in that slot (``Slot*``: one tensor per number)
     axis:       an attribute; the operand must be constant
     -           nothing corresponds to it
+    !           nothing corresponds to it, and it must be absent
     Out=X       a result written over an input
 
 Attributes keep their names unless listed: ``a>b`` is called b there, ``+a=v`` is not in PIR, ``-a`` has no effect on values,
@@ -71,8 +72,10 @@ argmin = arg_min(X, axis:) -> Out
 argsort = *(X) -> Out, Indices | -stable
 as_strided = *(input) -> out
 assign share_data memcpy memcpy_d2h memcpy_h2d npu_identity = assign(X) -> Out | -dst_place_type -format
-batch_norm = *(X, Mean, Variance, Scale, Bias) -> Y, MeanOut=Mean, VarianceOut=Variance, SavedMean, SavedVariance, ReserveSpace | data_format>data_layout
-sync_batch_norm = *(X, Mean, Variance, Scale, Bias) -> Y, MeanOut=Mean, VarianceOut=Variance, SavedMean, SavedVariance, ReserveSpace | data_format>data_layout
+batch_norm = *(X, Mean, Variance, Scale, Bias)
+    -> Y, MeanOut=Mean, VarianceOut=Variance, SavedMean, SavedVariance, ReserveSpace | data_format>data_layout
+sync_batch_norm = *(X, Mean, Variance, Scale, Bias)
+    -> Y, MeanOut=Mean, VarianceOut=Variance, SavedMean, SavedVariance, ReserveSpace | data_format>data_layout
 bce_loss = *(X, Label) -> Out
 bincount = *(X, Weights, minlength:) -> Out
 box_coder = *(PriorBox, PriorBoxVar, TargetBox) -> OutputBox
@@ -128,7 +131,7 @@ hardsigmoid = hard_sigmoid(X) -> Out
 hardswish = hard_swish(X) -> Out
 hardtanh = brelu(X) -> Out
 hinge_loss = *(Logits, Labels) -> Loss
-histogram = *(X, Weight) -> Out
+histogram = *(X, !) -> Out
 hsigmoid_loss = hierarchical_sigmoid(X, Label, W, Bias, PathTable, PathCode) -> Out, PreOut, W_Out
 huber_loss = *(X, Y) -> Out, Residual
 increment = *(X) -> Out | value>step
@@ -144,7 +147,8 @@ kldiv_loss = *(X, Target) -> Loss
 label_smooth = *(X, PriorDist) -> Out
 layer_norm = *(X, Scale, Bias) -> Y, Mean, Variance
 leaky_relu = *(X) -> Out | negative_slope>alpha
-linear_interp bilinear_interp trilinear_interp nearest_interp bicubic_interp = *_v2(X, OutSize, SizeTensor*, Scale) -> Out | data_format>data_layout
+linear_interp bilinear_interp trilinear_interp nearest_interp bicubic_interp = *_v2(X, OutSize, SizeTensor*, Scale)
+    -> Out | data_format>data_layout
 linspace = *(Start, Stop, Num) -> Out
 logspace = *(Start, Stop, Num, Base) -> Out
 log_loss = *(Predicted, Labels) -> Loss
@@ -196,7 +200,8 @@ scale = *(X, scale:ScaleTensor) -> Out
 scatter = *(X, Ids, Updates) -> Out
 scatter_nd_add = *(X, Index, Updates) -> Out
 searchsorted = *(SortedSequence, Values) -> Out
-sequence_conv = *(X, PaddingData, Filter) -> Out | context_length>contextLength padding_trainable>paddingTrainable context_start>contextStart context_stride>contextStride
+sequence_conv = *(X, PaddingData, Filter)
+    -> Out | context_length>contextLength padding_trainable>paddingTrainable context_start>contextStart context_stride>contextStride
 sequence_mask = *(X, maxlen:MaxLenTensor) -> Y
 sequence_pool = *(X) -> Out, MaxIndex
 set_value = *(Input, starts:StartsTensorList*, ends:EndsTensorList*, steps:StepsTensorList*) -> Out
@@ -215,14 +220,12 @@ stack = *(X*) -> Y
 strided_slice = *(Input, starts:StartsTensor, ends:EndsTensor, strides:StridesTensor) -> Out
 svd = *(X) -> U, S, VH
 take_along_axis = *(Input, Index) -> Result | axis>Axis
-tensor_unfold = *(input) -> out
 thresholded_relu = *(X) -> Out
 tile = *(X, repeat_times:RepeatTimes) -> Out
 topk = top_k_v2(X, k:K) -> Out, Indices
 transpose = transpose2(X) -> Out, XShape | perm>axis
 tril = tril_triu(X) -> Out | +lower=true
 triu = tril_triu(X) -> Out | +lower=false
-tril_triu = *(X) -> Out
 tril_indices triu_indices = *() -> out
 trunc = *(X) -> Out
 truncated_gaussian_random = *() -> Out | a=-2.0 b=2.0
@@ -252,6 +255,7 @@ class Operand:
     slot: str = ""
     many: bool = False
     attr: str = ""
+    refused: bool = False
 
 
 @dataclass(frozen=True)
@@ -277,10 +281,12 @@ class Row:
 
 
 def _operand(text: str) -> Operand:
+    if text in ("-", "!"):
+        return Operand(refused=text == "!")
     attr, colon, slot = text.partition(":")
     if not colon:
         attr, slot = "", text
-    return Operand() if slot == "-" else Operand(slot.removesuffix("*"), slot.endswith("*"), attr)
+    return Operand(slot.removesuffix("*"), slot.endswith("*"), attr)
 
 
 def _result(text: str) -> Result:
@@ -296,7 +302,7 @@ def _parts(text: str) -> list[str]:
 def rows() -> dict[str, Row]:
     """The table by pd_op name, without the ``_`` of operators that work in place."""
     found: dict[str, Row] = {}
-    for line in _TABLE.strip().splitlines():
+    for line in _TABLE.strip().replace("\n    ->", " ->").splitlines():
         names, _, rule = line.partition(" = ")
         call, _, attributes = rule.partition(" | ")
         left, right = call.split("->")

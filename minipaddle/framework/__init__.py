@@ -11,6 +11,7 @@ from ..core.tensor import EagerParamBase, Parameter
 from ..dtypes import get_default_dtype, set_default_dtype
 from ..nn.layer.layers import Layer
 from ..nn.param_attr import ParamAttr
+from . import random
 from .flags import get_flags, set_flags
 from .io import async_save, clear_async_save_task_queue, load, save
 

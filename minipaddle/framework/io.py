@@ -191,6 +191,8 @@ def load(path: str | os.PathLike[str] | io.BytesIO, **configs: Any) -> Any:
         except BaseException:
             path.seek(start)
             raise
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"paddle.load takes a path (str or PathLike) or a BytesIO, got {type(path).__name__}")
     name = os.fspath(path)
     if os.path.isfile(name):
         with open(name, "rb") as file:
@@ -248,12 +250,15 @@ def _load_stream(file: BinaryIO, name: str, return_numpy: bool) -> Any:
         return lod_tensor.read_selected_rows(file, name)
     if kind == "combined" and not isinstance(file, io.BytesIO):
         prefix = name.removesuffix(detect.PARAMS_SUFFIX)
-        way = f"paddle.load({prefix!r})" if os.path.exists(prefix + detect.MODEL_SUFFIX) and prefix != name else (
+        model = any(os.path.exists(prefix + suffix) for suffix in (detect.MODEL_SUFFIX, detect.JSON_SUFFIX))
+        way = f"paddle.load({prefix!r})" if model and prefix != name else (
             f"paddle.static.load_program_state({name!r}, var_list)"
         )  # fmt: skip
         raise FormatError(f"{name}: holds several tensors, without their names; load them with {way}")
     try:
         stored = lod_tensor.read_tensor(file, name)
+        if kind == "unknown" and not isinstance(file, io.BytesIO):
+            raise FormatError(f"{name}: after a first tensor come bytes that are none; the file is damaged")
     except FormatError as error:
         file.seek(start)
         raise FormatError(f"`paddle.load` can not parse the file:{name}. {error}") from None
@@ -262,7 +267,7 @@ def _load_stream(file: BinaryIO, name: str, return_numpy: bool) -> Any:
 
 def _load_program(file: BinaryIO, name: str) -> Program:
     try:
-        program = pdmodel.loads(file.read(), name)
+        program = detect.loads_program(file.read(), name)
     except FormatError as error:
         raise FormatError(
             f"`paddle.load` can not parse the file:{name}. Expected a file of paddle.save (a pickle, a tensor stream "
@@ -293,10 +298,7 @@ def _load_model_state(
     found = detect.find_model(path, model_filename, params_filename)
     values: dict[str, np.ndarray[Any, Any]] = {}
     for files in found.methods.values():
-        program = pdmodel.load_file(files.model)
-        for variable, array in detect.read_parameters(
-            files, [v.name for v in program.persistables()], raw=True
-        ).items():
+        for variable, array in detect.read_parameters(files, detect.stored_names(files.model), raw=True).items():
             values.setdefault(variable, array)
     values = {variable: values[variable] for variable in sorted(values)}
     if found.info is None:

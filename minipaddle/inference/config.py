@@ -132,10 +132,12 @@ class Config:
         self._buffers = None
         if len(paths) == 2:
             self._folder, (self._prog, self._params) = "", paths
-        elif not os.path.isdir(paths[0]) and os.path.exists(paths[0] + ".pdmodel"):
-            self._folder, self._prog, self._params = "", paths[0] + ".pdmodel", paths[0] + ".pdiparams"
         else:
-            self._folder, self._prog, self._params = paths[0], "", ""
+            found = [paths[0] + s for s in (".pdmodel", ".json") if os.path.exists(paths[0] + s)]
+            if found and not os.path.isdir(paths[0]):
+                self._folder, self._prog, self._params = "", found[0], paths[0] + ".pdiparams"
+            else:
+                self._folder, self._prog, self._params = paths[0], "", ""
 
     def set_prog_file(self, path: str) -> None:
         """Name the file of the Program."""

@@ -56,7 +56,7 @@ def _files(config: Config) -> detect.ModelFiles:
     if config.model_dir():
         folder = config.model_dir()
         if not os.path.isdir(folder):
-            raise RuntimeError(f"{folder}: there is no such folder, nor the model file {folder}.pdmodel")
+            raise RuntimeError(f"{folder}: there is no such folder, nor the model file {folder}.pdmodel or {folder}.json")
         return detect.find_model(folder).methods["forward"]
     model, params = config.prog_file(), config.params_file()
     if not model:
@@ -64,7 +64,7 @@ def _files(config: Config) -> detect.ModelFiles:
     if not os.path.isfile(model):
         raise RuntimeError(f"{model}: cannot open the model file, it does not exist")
     if params and not os.path.isfile(params):
-        program, _, _ = pdmodel.from_inference_program(pdmodel.load_file(model))
+        program, _, _ = pdmodel.from_inference_program(detect.load_program(model))
         if any(True for _ in program.persistables()):
             raise RuntimeError(f"{params}: cannot open the parameter file, it does not exist")
         params = ""
@@ -72,7 +72,7 @@ def _files(config: Config) -> detect.ModelFiles:
 
 
 def _read(files: detect.ModelFiles, config: Config) -> _Model:
-    stored = pdmodel.load_file(files.model)
+    stored = detect.load_program(files.model)
     program, feeds, fetches = pdmodel.from_inference_program(stored)
     names = sorted(v.name for v in program.persistables())
     values = detect.read_parameters(files, names) if names else {}

@@ -78,7 +78,9 @@ class DataLoader:
             assert feed_list is not None, "feed_list should be set when return_list=False"
         self._feeding = Feeding(feed_list, places)
         self.places = self._feeding.places
-        assert num_workers >= 0, f"num_workers should be a non-negative value, got {num_workers}"
+        assert hasattr(num_workers, "__index__") and num_workers >= 0, (
+            f"num_workers should be a non-negative value, an int, got {num_workers!r}"
+        )
         assert prefetch_factor > 0, f"prefetch_factor should be a positive value, got {prefetch_factor}"
         assert timeout >= 0, f"timeout should be a non-negative value, got {timeout}"
         self.num_workers = num_workers

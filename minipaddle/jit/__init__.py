@@ -1,10 +1,30 @@
 """``paddle.jit``: dynamic to static, saving and loading models."""
 from __future__ import annotations
 
-from .api import StaticFunction, enable_to_static, ignore_module, not_to_static, set_code_level, set_verbosity, to_static
+import importlib as _importlib
+from typing import Any as _Any
+
+from .api import (
+    StaticFunction,
+    enable_to_static,
+    ignore_module,
+    not_to_static,
+    set_code_level,
+    set_verbosity,
+    to_static,
+)
 from .input_spec import InputSpec
 from .save_load import load, save
 from .translated_layer import TranslatedLayer
 
-__all__ = ["InputSpec", "StaticFunction", "TranslatedLayer", "enable_to_static", "ignore_module", "load", "not_to_static", "save",
-           "set_code_level", "set_verbosity", "to_static"]  # fmt: skip
+__all__ = [
+    "InputSpec", "StaticFunction", "TranslatedLayer", "enable_to_static", "explain", "ignore_module", "load", "not_to_static",
+    "save", "set_code_level", "set_verbosity", "to_static",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> _Any:
+    if name == "explain":  # imported when first asked for
+        found = globals()[name] = _importlib.import_module(".explanation", __name__).explain
+        return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

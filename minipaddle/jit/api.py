@@ -23,7 +23,9 @@ from .input_spec import InputSpec
 from .partial_program import PartialProgram
 from .trace import ConcreteProgram, FunctionSpec, spec_from_value, trace
 
-__all__ = ["ProgramCache", "StaticFunction", "enable_to_static", "ignore_module", "not_to_static", "set_code_level", "set_verbosity", "to_static"]
+__all__ = [
+    "ProgramCache", "StaticFunction", "enable_to_static", "ignore_module", "not_to_static", "set_code_level", "set_verbosity", "to_static",
+]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,8 +69,9 @@ class ProgramCache:
     def put(self, key: Any, concrete: ConcreteProgram) -> Entry:
         """Keep a traced form."""
         partial = PartialProgram(
-            concrete.main_program, [v.name for v in concrete.input_variables], concrete.captured, [v.name for v in concrete.output_variables]
-        )
+            concrete.main_program, [v.name for v in concrete.input_variables], concrete.captured,
+            [v.name for v in concrete.output_variables],
+        )  # fmt: skip
         forms = self._forms.setdefault(key, [])
         entry = self._entries[key, len(forms)] = (concrete, partial)
         forms.append(entry)
@@ -107,7 +110,9 @@ class StaticFunction:
     of a declared `input_spec` do not count), value of the other arguments, and train/eval state of the Layer.
     """
 
-    def __init__(self, function: Callable[..., Any], input_spec: Any = None, instance: Any = None, owner: StaticFunction | None = None) -> None:
+    def __init__(
+        self, function: Callable[..., Any], input_spec: Any = None, instance: Any = None, owner: StaticFunction | None = None
+    ) -> None:
         functools.update_wrapper(self, function)
         if inspect.ismethod(function):
             instance = function.__self__ if instance is None else instance
@@ -215,7 +220,7 @@ class StaticFunction:
                     "Call the function once, or give an input_spec"
                 )
         args, kwargs = self.function_spec.from_specs(chosen)
-        for name, value in (*self.function_spec.names_of(args, {}), *kwargs.items()):
+        for _, value in (*self.function_spec.names_of(args, {}), *kwargs.items()):
             if isinstance_strict(value, Tensor) and len(chosen):
                 # an example Tensor gives its own name to the input
                 value.name  # noqa: B018  (the name is generated on first use)
@@ -419,8 +424,8 @@ class StaticFunction:
             return f"{', '.join(changed) or 'a value from outside'}; otherwise like Program {number}"
         found = []
         for number, concrete in enumerate(earlier, 1):
-            names = dict.fromkeys([*facts, *concrete.facts])
-            found.append((number, [n for n in names if facts.get(n) != concrete.facts.get(n)], concrete))
+            known = dict.fromkeys([*facts, *concrete.facts])
+            found.append((number, [n for n in known if facts.get(n) != concrete.facts.get(n)], concrete))
         number, names, concrete = min(found, key=lambda f: len(f[1]))
         shown = [f"{n} is {facts.get(n, 'absent')}, in Program {number} {concrete.facts.get(n, 'absent')}" for n in names[:4]]
         more = f" and {len(names) - 4} more" if len(names) > 4 else ""
@@ -442,7 +447,10 @@ class StaticFunction:
                 if constants:
                     lines.append(f"     constant Tensors: {', '.join(constants[:12])}{' ...' if len(constants) > 12 else ''}")
         if self._shapes_alone(programs):
-            lines.append("  Only sizes differ between some of them: declare those dimensions open, input_spec=[InputSpec([None, ...])], to need one Program.")
+            lines.append(
+                "  Only sizes differ between some of them: declare those dimensions open, input_spec=[InputSpec([None, ...])], to need one "
+                "Program."
+            )
         return "\n".join(lines)
 
     @staticmethod
@@ -456,7 +464,8 @@ class StaticFunction:
     def _refuse_when_disabled(self) -> None:
         if not _Switch.enabled:
             raise RuntimeError(
-                f"{self._function.__name__}: to_static is switched off by paddle.jit.enable_to_static(False); switch it on before asking for a Program"
+                f"{self._function.__name__}: to_static is switched off by paddle.jit.enable_to_static(False); switch it on before asking "
+                "for a Program"
             )
 
     def __repr__(self) -> str:

@@ -10,6 +10,7 @@
 `return`, `break` and `continue` inside of branches and loops are turned into values, so that blocks are left at their end
 only. Names keep their places: the blocks are closures over the function's own variables. Lines keep their numbers.
 """
+
 from __future__ import annotations
 
 import ast
@@ -26,12 +27,21 @@ HELPERS = "_jst"
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _LOOPS = (ast.For, ast.While)
-_UNSAFE = {"locals", "eval", "exec", "vars", "dir"}  # they see the variables of one function, which blocks share between several
+_UNSAFE = {
+    "locals",
+    "eval",
+    "exec",
+    "vars",
+    "dir",
+}  # they see the variables of one function, which blocks share between several
 # methods that change a container
 MUTATORS = frozenset(
-    "append extend insert pop remove clear sort reverse update setdefault popitem add discard appendleft popleft extendleft".split()
+    [
+        "append", "extend", "insert", "pop", "remove", "clear", "sort", "reverse", "update", "setdefault", "popitem", "add", "discard",
+        "appendleft", "popleft", "extendleft",
+    ]  # fmt: skip
 )
-_GROWING = frozenset("append extend insert pop remove clear".split())
+_GROWING = frozenset(["append", "extend", "insert", "pop", "remove", "clear"])
 
 
 @dataclass
@@ -73,7 +83,8 @@ def source_node(function: types.FunctionType) -> tuple[Any, str | None] | None:
     def look(node: ast.AST, class_name: str | None) -> None:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, _FUNCTIONS):
-                first = child.decorator_list[0].lineno if getattr(child, "decorator_list", None) else child.lineno  # type: ignore[attr-defined]
+                decorators = getattr(child, "decorator_list", None)
+                first = decorators[0].lineno if decorators else child.lineno
                 name = getattr(child, "name", "<lambda>")
                 if first == code.co_firstlineno and name == code.co_name and _parameters(child) == _parameters_of(code):
                     found.append((child, class_name))
@@ -149,9 +160,7 @@ def _stores(node: Any) -> set[str]:
             found.add(at.name)
         elif isinstance(at, (ast.Import, ast.ImportFrom)):
             found.update((a.asname or a.name.split(".")[0]) for a in at.names)
-        elif isinstance(at, ast.ExceptHandler) and at.name:
-            found.add(at.name)
-        elif isinstance(at, (ast.MatchAs, ast.MatchStar)) and at.name:
+        elif isinstance(at, ast.ExceptHandler) and at.name or isinstance(at, (ast.MatchAs, ast.MatchStar)) and at.name:
             found.add(at.name)
         elif isinstance(at, ast.MatchMapping) and at.rest:
             found.add(at.rest)
@@ -160,7 +169,11 @@ def _stores(node: Any) -> set[str]:
             own = _bound_in_comprehension(at)
             walrus = {n.target.id for n in ast.walk(at) if isinstance(n, ast.NamedExpr)}
             inside = {id(n) for n in ast.walk(at)}
-            outside = {n.id for n in _walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, (ast.Store, ast.Del)) and id(n) not in inside}
+            outside = {
+                n.id
+                for n in _walk(node)
+                if isinstance(n, ast.Name) and isinstance(n.ctx, (ast.Store, ast.Del)) and id(n) not in inside
+            }
             found -= {n for n in own if n not in outside and n not in walrus}
     return found
 
@@ -168,7 +181,9 @@ def _stores(node: Any) -> set[str]:
 def _loads(node: Any) -> set[str]:
     """Names that running `node` may read (those of functions defined in it included)."""
     found = {n.id for n in _walk(node, True) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-    return found | {n.target.id for n in _walk(node, True) if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)}
+    return found | {
+        n.target.id for n in _walk(node, True) if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)
+    }
 
 
 def _captured(body: Sequence[ast.stmt]) -> set[str]:
@@ -201,7 +216,11 @@ def _mutated(node: Any) -> tuple[set[str], set[str]]:
     changed: set[str] = set()
     growing: set[str] = set()
     for at in _walk(node):
-        if isinstance(at, ast.Subscript) and isinstance(at.ctx, (ast.Store, ast.Del)) and isinstance(at.value, ast.Name):
+        if (
+            isinstance(at, ast.Subscript)
+            and isinstance(at.ctx, (ast.Store, ast.Del))
+            and isinstance(at.value, ast.Name)
+        ):
             changed.add(at.value.id)
         elif isinstance(at, ast.Call) and isinstance(at.func, ast.Attribute) and isinstance(at.func.value, ast.Name):
             if at.func.attr in MUTATORS:
@@ -227,7 +246,12 @@ def _name(id: str, store: bool = False) -> ast.Name:
 
 
 def _helper(attr: str, args: list[Any], like: ast.AST, keywords: dict[str, Any] | None = None) -> ast.Call:
-    made = ast.Call(ast.Attribute(_name(HELPERS), attr, ast.Load()), args, [ast.keyword(k, v) for k, v in (keywords or {}).items()])
+    function = ast.copy_location(ast.Attribute(_name(HELPERS), attr, ast.Load()), like)
+    function.end_lineno, function.end_col_offset = (
+        function.lineno,
+        function.col_offset,
+    )  # Python 3.11 takes the line of a call from its end
+    made = ast.Call(function, args, [ast.keyword(k, v) for k, v in (keywords or {}).items()])
     return ast.fix_missing_locations(ast.copy_location(made, like))
 
 
@@ -272,7 +296,13 @@ class _Jumps:
 
     def function(self, body: list[ast.stmt]) -> list[ast.stmt]:
         """The body with one `return` at its end, where it had others inside of branches, loops and the like."""
-        inner = any(isinstance(n, ast.Return) for s in body if not isinstance(s, ast.Return) for n in _walk(s) if not isinstance(s, (*_FUNCTIONS, ast.ClassDef)))
+        inner = any(
+            isinstance(n, ast.Return)
+            for s in body
+            if not isinstance(s, ast.Return)
+            for n in _walk(s)
+            if not isinstance(s, (*_FUNCTIONS, ast.ClassDef))
+        )
         if not inner:
             return self.block(body, (), False)
         last = body[-1]
@@ -338,21 +368,27 @@ class _Jumps:
             found.append(loop[1])
         return found
 
-    def inside(self, s: ast.stmt, loop: Any, returns: bool) -> ast.stmt:
+    def inside(self, s: Any, loop: Any, returns: bool) -> Any:
         """A statement whose own blocks are rewritten."""
         if isinstance(s, (*_FUNCTIONS, ast.ClassDef)):
             return s
-        orelse_guard = self.flags(ast.copy_location(ast.If(ast.Constant(True), s.body, []), s), loop, returns) if isinstance(s, ast.Try) else []
+        orelse_guard = (
+            self.flags(ast.copy_location(ast.If(ast.Constant(True), s.body, []), s), loop, returns)
+            if isinstance(s, ast.Try)
+            else []
+        )
         for field in ("body", "orelse", "finalbody"):
             inner = getattr(s, field, None)
             if isinstance(inner, list) and inner and isinstance(inner[0], ast.stmt):
                 done = self.block(inner, loop, returns)
                 setattr(s, field, done or ([ast.copy_location(ast.Pass(), s)] if field == "body" else []))
-        if orelse_guard and s.orelse:  # type: ignore[attr-defined]
+        if orelse_guard and s.orelse:
             self.uses_flag = self.uses_flag or self.returned in orelse_guard
             if loop and loop[1] in orelse_guard:
                 self.continues.add(loop[1])
-            s.orelse = [ast.fix_missing_locations(ast.copy_location(ast.If(_not_any(orelse_guard, s), s.orelse, []), s))]  # type: ignore[attr-defined]
+            s.orelse = [
+                ast.fix_missing_locations(ast.copy_location(ast.If(_not_any(orelse_guard, s), s.orelse, []), s))
+            ]
         for part in [*getattr(s, "handlers", []), *getattr(s, "cases", [])]:
             part.body = self.block(part.body, loop, returns) or [ast.copy_location(ast.Pass(), s)]
         return s
@@ -364,7 +400,11 @@ class _Jumps:
         breaks, continues = _has(s, ast.Break, True), _has(s, ast.Continue, True)
         leaves = returns and any(_has(b, ast.Return) for b in s.body)
         self.count += 1
-        flags = (self.fresh(f"break_{self.count}"), self.fresh(f"continue_{self.count}")) if breaks or continues else ("", "")
+        flags = (
+            (self.fresh(f"break_{self.count}"), self.fresh(f"continue_{self.count}"))
+            if breaks or continues
+            else ("", "")
+        )
         outer, self.continues = self.continues, set()
         body = self.block(s.body, flags if breaks or continues else (), returns) or [ast.copy_location(ast.Pass(), s)]
         if flags[1] in self.continues:
@@ -384,7 +424,11 @@ class _Jumps:
         if orelse:
             after = self.block(orelse, (), returns)
             if stops:
-                made.append(ast.fix_missing_locations(ast.copy_location(ast.If(_not_any(stops, s), after or [ast.Pass()], []), s)))
+                made.append(
+                    ast.fix_missing_locations(
+                        ast.copy_location(ast.If(_not_any(stops, s), after or [ast.Pass()], []), s)
+                    )
+                )
             else:
                 made.extend(after)
         return made
@@ -427,7 +471,7 @@ def _outcomes_of(s: ast.stmt) -> set[str]:
     if isinstance(s, ast.If):
         return _outcomes(s.body) | _outcomes(s.orelse)
     if isinstance(s, (ast.With, ast.AsyncWith)):
-        return _outcomes(s.body) | {"fall"} if _has(s, ast.Raise) else _outcomes(s.body)
+        return _outcomes(s.body) | {"fall"}  # it may swallow an exception
     if isinstance(s, ast.While) and isinstance(s.test, ast.Constant) and s.test.value and not _has(s, ast.Break, True):
         return {"jump"} if _has(s, ast.Return) else {"raise"}
     if isinstance(s, _LOOPS):
@@ -490,9 +534,10 @@ class _Liveness:
             inner = self.block(s.body, live) - _stores(entered)
             return inner | {n for i in s.items for n in _loads(i.context_expr)}
         if isinstance(s, (ast.Try, ast.Match)):
-            for part in (s.body, s.orelse, s.finalbody) if isinstance(s, ast.Try) else ():
-                self.block(part, live | _loads(s))
-            for part in s.handlers if isinstance(s, ast.Try) else s.cases:
+            for body in (s.body, s.orelse, s.finalbody) if isinstance(s, ast.Try) else ():
+                self.block(body, live | _loads(s))
+            parts: list[Any] = list(s.handlers if isinstance(s, ast.Try) else s.cases)
+            for part in parts:
                 self.block(part.body, live | _loads(s))
             return live | _loads(s)
         if isinstance(s, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -564,7 +609,9 @@ class _Expressions(ast.NodeTransformer):
         if any(v is None for v in later):
             return self.generic_visit(node)  # type: ignore[return-value]
         names = [type(o).__name__ for o in node.ops]
-        return _helper("compare", [_strings(names), self.visit(node.left), self.visit(node.comparators[0]), *later], node)
+        return _helper(
+            "compare", [_strings(names), self.visit(node.left), self.visit(node.comparators[0]), *later], node
+        )
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
         body, orelse = self._later(copy.deepcopy(node.body)), self._later(copy.deepcopy(node.orelse))
@@ -579,7 +626,11 @@ class _Expressions(ast.NodeTransformer):
                 ast.fix_missing_locations(ast.copy_location(node.args[0], node))
                 ast.fix_missing_locations(node)
             return node
-        if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and node.func.value.id == HELPERS:
+        if (
+            isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+            and node.func.value.id == HELPERS
+        ):
             return node
         func = self.visit_callee(node.func)
         node.args = [self.visit(a) for a in node.args]
@@ -591,7 +642,11 @@ class _Expressions(ast.NodeTransformer):
         if isinstance(node, ast.Name):
             return node
         if isinstance(node, ast.Attribute):
-            node.value = self.visit_callee(node.value) if isinstance(node.value, (ast.Name, ast.Attribute)) else self.visit(node.value)
+            node.value = (
+                self.visit_callee(node.value)
+                if isinstance(node.value, (ast.Name, ast.Attribute))
+                else self.visit(node.value)
+            )
             return node
         return self.visit(node)
 
@@ -639,7 +694,9 @@ class _Expressions(ast.NodeTransformer):
 class _Function:
     """Rewrites one function definition."""
 
-    def __init__(self, node: Any, parent: _Function | None, free: Iterable[str], numbers: list[int], method: bool = False) -> None:
+    def __init__(
+        self, node: Any, parent: _Function | None, free: Iterable[str], numbers: list[int], method: bool = False
+    ) -> None:
         self.node, self.parent, self.numbers = node, parent, numbers
         body = node.body if isinstance(node.body, list) else []
         self.parameters = _parameters(node)
@@ -710,7 +767,7 @@ class _Function:
         self.live = _Liveness(always)
         self.live.block(node.body, set(always))
         self.always = always
-        docstring = node.body[:1] if isinstance(node.body[0], ast.Expr) and isinstance(getattr(node.body[0], "value", None), ast.Constant) and isinstance(node.body[0].value.value, str) else []
+        docstring = node.body[:1] if ast.get_docstring(node, clean=False) is not None else []
         body = self.block(node.body[len(docstring) :])
         shared = sorted(self.shared - set(self.parameters) - self.nonlocals - self.globals)
         if shared:  # so that Python counts them among the variables of this function
@@ -751,7 +808,19 @@ class _Function:
             s.decorator_list = [self.expression(d) for d in s.decorator_list]
             s.args.defaults = [self.expression(d) for d in s.args.defaults]
             return [_Function(s, self, (), self.numbers).rewrite()]
-        if isinstance(s, (ast.AsyncFunctionDef, ast.ClassDef, ast.Global, ast.Nonlocal, ast.Import, ast.ImportFrom, ast.AsyncFor, ast.AsyncWith)):
+        if isinstance(
+            s,
+            (
+                ast.AsyncFunctionDef,
+                ast.ClassDef,
+                ast.Global,
+                ast.Nonlocal,
+                ast.Import,
+                ast.ImportFrom,
+                ast.AsyncFor,
+                ast.AsyncWith,
+            ),
+        ):
             return [s]
         if isinstance(s, ast.With):
             for item in s.items:
@@ -782,7 +851,9 @@ class _Function:
         self.numbers[0] += 1
         return self.numbers[0]
 
-    def define(self, kind: str, number: int, body: list[ast.stmt], stores: set[str], like: ast.AST, parameter: str = "") -> ast.FunctionDef:
+    def define(
+        self, kind: str, number: int, body: list[ast.stmt], stores: set[str], like: ast.AST, parameter: str = ""
+    ) -> ast.FunctionDef:
         """A function around a block that shares the variables of this one."""
         at: list[ast.stmt] = []
         shared = sorted(n for n in stores if n not in self.globals)
@@ -792,7 +863,9 @@ class _Function:
         outer = sorted(stores & self.globals)
         if outer:
             at.append(ast.Global(outer))
-        arguments = ast.arguments(posonlyargs=[], args=[ast.arg(parameter)] if parameter else [], kwonlyargs=[], kw_defaults=[], defaults=[])
+        arguments = ast.arguments(
+            posonlyargs=[], args=[ast.arg(parameter)] if parameter else [], kwonlyargs=[], kw_defaults=[], defaults=[]
+        )
         name = getattr(self.outermost().node, "name", "lambda")
         made = ast.FunctionDef(f"{kind}_{number}_of_{name}", arguments, [*at, *body], [], None)
         if hasattr(made, "type_params") or "type_params" in ast.FunctionDef._fields:
@@ -820,10 +893,21 @@ class _Function:
         cells = self.cells() | self.globals
         changed = {n for n in changed if n in cells}
         names = sorted(stores & live & (self.locals | self.nonlocals | self.globals))
-        attributes = [p for p in dict.fromkeys(p for part in parts for p in _attributes_set(part)) if p.split(".")[0] in cells]
+        attributes = [
+            p for p in dict.fromkeys(p for part in parts for p in _attributes_set(part)) if p.split(".")[0] in cells
+        ]
         own = self.locals | self.nonlocals | self.globals
         dead = sorted(n for n in stores if n in own and n not in names)  # nobody reads them afterwards
-        reach = sorted((set(names) | changed | set(dead) | {n for part in parts for n in _loads(part)} | {p.split(".")[0] for p in attributes}) & cells - {"__class__"})
+        reach = sorted(
+            (
+                set(names)
+                | changed
+                | set(dead)
+                | {n for part in parts for n in _loads(part)}
+                | {p.split(".")[0] for p in attributes}
+            )
+            & cells - {"__class__"}
+        )
         arguments: dict[str, Any] = {"names": _strings(names)}
         if reach:
             arguments["scope"] = _thunk(ast.Tuple([_name(n) for n in reach], ast.Load()), s)
@@ -856,7 +940,7 @@ class _Function:
             arguments.append(ast.Constant(None))
         if raises:
             state["error"] = _thunk(self.expression(copy.deepcopy(s.body[0].exc)), s.body[0])  # type: ignore[attr-defined]
-        return [*made, ast.copy_location(ast.Expr(_helper("If", arguments, s, state)), s)]
+        return [*made, ast.copy_location(ast.Expr(_helper("If", arguments, s.test, state)), s)]
 
     def while_loop(self, s: ast.While) -> list[ast.stmt]:
         """while."""
@@ -875,7 +959,7 @@ class _Function:
         check = self.define("test", number, [*inside, ast.copy_location(ast.Return(value), s.test)], walrus, s.test)
         stores = _stores(s.body)
         body = self.define("body", number, self.block(s.body), stores, s.body[0])
-        call = _helper("While", [_name(check.name), _name(body.name)], s, state)
+        call = _helper("While", [_name(check.name), _name(body.name)], s.test, state)
         return [check, body, ast.copy_location(ast.Expr(call), s)]
 
     def for_loop(self, s: ast.For) -> list[ast.stmt]:
@@ -890,12 +974,14 @@ class _Function:
         while parameter in self.cells():
             parameter += "_"
         begin.value = _name(parameter)
-        body = self.define("body", number, [ast.fix_missing_locations(begin), *self.block(s.body)], stores, s.body[0], parameter)
+        body = self.define(
+            "body", number, [ast.fix_missing_locations(begin), *self.block(s.body)], stores, s.body[0], parameter
+        )
         stops = getattr(s, "stops", [])
         if stops:
             test: ast.expr = _name(stops[0]) if len(stops) == 1 else ast.BoolOp(ast.Or(), [_name(f) for f in stops])
             state["stop"] = _thunk(self.expression(ast.fix_missing_locations(ast.copy_location(test, s))), s)
-        call = _helper("For", [iterable, _name(body.name)], s, state)
+        call = _helper("For", [iterable, _name(body.name)], s.iter, state)
         return [body, ast.copy_location(ast.Expr(call), s)]
 
 
@@ -906,7 +992,12 @@ def _is_left_alone(node: Any) -> bool:
     for at in _walk(node.body):
         if isinstance(at, (ast.Yield, ast.YieldFrom, ast.Await)):
             return True
-        if isinstance(at, ast.Call) and isinstance(at.func, ast.Name) and at.func.id in _UNSAFE and (at.func.id != "vars" or not at.args):
+        if (
+            isinstance(at, ast.Call)
+            and isinstance(at.func, ast.Name)
+            and at.func.id in _UNSAFE
+            and (at.func.id != "vars" or not at.args)
+        ):
             return True
     return False
 
@@ -916,7 +1007,12 @@ def _readable(node: Any) -> Any:
 
     class Plain(ast.NodeTransformer):
         def visit_Call(self, at: ast.Call) -> Any:
-            if isinstance(at.func, ast.Attribute) and isinstance(at.func.value, ast.Name) and at.func.value.id == HELPERS and at.func.attr == "read":
+            if (
+                isinstance(at.func, ast.Attribute)
+                and isinstance(at.func.value, ast.Name)
+                and at.func.value.id == HELPERS
+                and at.func.attr == "read"
+            ):
                 return at.args[1].body  # type: ignore[attr-defined]
             return self.generic_visit(at)
 
@@ -940,8 +1036,12 @@ def rewrite(function: types.FunctionType) -> Rewritten | None:
                 a.annotation = None
         # defaults are those of the function object
         node.args.defaults = [ast.copy_location(ast.Constant(None), d) for d in node.args.defaults]
-        node.args.kw_defaults = [None if d is None else ast.copy_location(ast.Constant(None), d) for d in node.args.kw_defaults]
-    made = _Function(node, None, code.co_freevars, [0], method=class_name is not None or _looks_like_method(function)).rewrite()
+        node.args.kw_defaults = [
+            None if d is None else ast.copy_location(ast.Constant(None), d) for d in node.args.kw_defaults
+        ]
+    made = _Function(
+        node, None, code.co_freevars, [0], method=class_name is not None or _looks_like_method(function)
+    ).rewrite()
     text = ast.unparse(_readable(made))
     if isinstance(made, ast.Lambda):
         name = "function"
@@ -954,7 +1054,9 @@ def rewrite(function: types.FunctionType) -> Rewritten | None:
         if "type_params" in ast.ClassDef._fields:
             inner.type_params = []  # type: ignore[attr-defined]
     free = list(dict.fromkeys([*code.co_freevars, HELPERS, "__class__"]))
-    arguments = ast.arguments(posonlyargs=[], args=[ast.arg(n) for n in free], kwonlyargs=[], kw_defaults=[], defaults=[])
+    arguments = ast.arguments(
+        posonlyargs=[], args=[ast.arg(n) for n in free], kwonlyargs=[], kw_defaults=[], defaults=[]
+    )
     body: list[ast.stmt] = [inner]
     if name not in free and class_name is None and not isinstance(made, ast.Lambda):
         body.insert(0, ast.Global([name]))  # a function of the module calls itself by its global name

@@ -2,6 +2,7 @@
 
 Each helper first asks whether a Tensor of the trace decides; if not, it runs the branch or loop as Python would.
 """
+
 from __future__ import annotations
 
 import functools
@@ -20,12 +21,14 @@ from ..core.control_flow import (
     UNDEFINED_VALUE,
     Peel,
     TensorArray,
-    call as record,
     is_number,
     is_undefined,
     number,
     record_branches,
     record_loop,
+)
+from ..core.control_flow import (
+    call as record,
 )
 from ..core.program import Variable
 from ..core.report import coded
@@ -37,7 +40,8 @@ from ..tensor import manipulation
 from .ast_transform import HELPERS, MUTATORS, Rewritten, rewrite
 
 __all__ = [
-    "Assert", "For", "If", "IfExp", "While", "and_", "call", "compare", "container", "convert_function", "is_rewritten", "not_", "or_", "read",
+    "Assert", "For", "If", "IfExp", "While", "and_", "call", "compare", "container", "convert_function", "is_rewritten", "not_", "or_",
+    "read",
 ]  # fmt: skip
 
 
@@ -68,7 +72,9 @@ def is_rewritten(code: types.CodeType) -> bool:
 
 def _is_library(function: types.FunctionType) -> bool:
     module = (getattr(function, "__module__", None) or "").split(".")[0]
-    if module in _LEFT_ALONE or any((getattr(function, "__module__", None) or "").startswith(m) for m in ignored_modules):
+    if module in _LEFT_ALONE or any(
+        (getattr(function, "__module__", None) or "").startswith(m) for m in ignored_modules
+    ):
         return True
     file = function.__code__.co_filename
     if file.startswith(_PACKAGE):
@@ -105,7 +111,11 @@ def convert_function(function: Any, main: bool = False) -> Any:
         return function if done is function.func else functools.partial(done, *function.args, **function.keywords)
     if not isinstance(function, types.FunctionType):
         return function
-    if function.__code__ in _codes or getattr(function, "_not_to_static", False) or (not main and _is_library(function)):
+    if (
+        function.__code__ in _codes
+        or getattr(function, "_not_to_static", False)
+        or (not main and _is_library(function))
+    ):
         return function
     form = rewritten_form(function)
     if form is None:
@@ -141,7 +151,9 @@ def log_code(form: Rewritten) -> None:
     """Show a rewritten function, when the user asked for it (`set_code_level`)."""
     level = Log.code_level if Log.code_level >= 0 else _level("TRANSLATOR_CODE_LEVEL")
     if level > 0:
-        (sys.stdout if Log.code_to_stdout else sys.stderr).write(f"After the rewriting, the code of {form.name}:\n{form.text}\n")
+        (sys.stdout if Log.code_to_stdout else sys.stderr).write(
+            f"After the rewriting, the code of {form.name}:\n{form.text}\n"
+        )
 
 
 def log(level: int, text: str) -> None:
@@ -366,10 +378,18 @@ class _State:
             if isinstance(value, (list, dict, set)):
                 if id(value) not in mine:
                     found[id(value)] = (path, value)
-                items = list(value.items())[:50] if isinstance(value, dict) else [(f"[{i}]", v) for i, v in enumerate(list(value)[:50])]
+                items = (
+                    list(value.items())[:50]
+                    if isinstance(value, dict)
+                    else [(f"[{i}]", v) for i, v in enumerate(list(value)[:50])]
+                )
                 for key, item in items:
                     look(f"{path}{key}" if isinstance(value, list) else f"{path}[{key!r}]", item, depth + 1)
-            elif hasattr(value, "__dict__") and not isinstance(value, (type, types.ModuleType, types.FunctionType, TensorBase)) and depth < 2:
+            elif (
+                hasattr(value, "__dict__")
+                and not isinstance(value, (type, types.ModuleType, types.FunctionType, TensorBase))
+                and depth < 2
+            ):
                 for key, item in list(vars(value).items())[:200]:
                     if not (isinstance(value, Layer) and key.startswith("_")):
                         look(f"{path}.{key}", item, depth + 1)
@@ -422,8 +442,8 @@ class _recursion:
         if count > self.LIMIT:
             del self.depth[self.code]
             raise TracingError(
-                coded("D2S108", f"a function calls itself under a condition on a Tensor: {self.LIMIT} calls deep and no end, because both branches of such a "
-                      "condition are recorded", "write it as a while loop, or let a Python number end the recursion")
+                coded("D2S108", f"a function calls itself under a condition on a Tensor: {self.LIMIT} calls deep and no end, because both "
+                      "branches of such a condition are recorded", "write it as a while loop, or let a Python number end the recursion")
             )  # fmt: skip
 
     def __exit__(self, *_: Any) -> None:
@@ -518,7 +538,11 @@ def _loop(holds: Any, step: Callable[[], Any], state: _State, peeled: Callable[[
         if n in state.growing and type(v) is list:
             if not all(isinstance_strict(x, TensorBase) or is_number(x) for x in v):
                 raise TracingError(
-                    coded("D2S107", f"list {n!r} grows in a loop on a Tensor and holds something else than Tensors", "keep Tensors and other values apart")
+                    coded(
+                        "D2S107",
+                        f"list {n!r} grows in a loop on a Tensor and holds something else than Tensors",
+                        "keep Tensors and other values apart",
+                    )
                 )
             arrays[n] = TensorArray.of(v)
     begin = {**{n: arrays.get(n, _copied(v)) for n, v in start.items()}, **(extra or {})}
@@ -550,7 +574,13 @@ def _loop(holds: Any, step: Callable[[], Any], state: _State, peeled: Callable[[
     except BaseException:
         state.put(start)
         raise
-    state.put({n: _written_back(start[n], v) if n in containers and n not in arrays else v for n, v in result.items() if n in start})
+    state.put(
+        {
+            n: _written_back(start[n], v) if n in containers and n not in arrays else v
+            for n, v in result.items()
+            if n in start
+        }
+    )
 
 
 _peeling: dict[int, int] = {}
@@ -561,7 +591,9 @@ class _Range:
 
     def __init__(self, *args: Any) -> None:
         values = [_integer(a) for a in args]
-        self.start, self.stop, self.step = (0, values[0], 1) if len(values) == 1 else (*values, 1) if len(values) == 2 else tuple(values)
+        self.start, self.stop, self.step = (
+            (0, values[0], 1) if len(values) == 1 else (*values, 1) if len(values) == 2 else tuple(values)
+        )
         if is_number(self.step) and self.step == 0:
             raise ValueError("range() arg 3 must not be zero")
 
@@ -687,7 +719,8 @@ class _Zip:
 
 def _refuse_iteration(what: str) -> Any:
     raise TracingError(
-        coded("D2S110", f"iteration over {what} outside of a rewritten for loop: the number of items is not known while the function is traced",
+        coded("D2S110", f"iteration over {what} outside of a rewritten for loop: the number of items is not known while the function is "
+              "traced",
               "use a for loop in the traced function itself (not a comprehension or generator), or declare a fixed size in input_spec")
     )  # fmt: skip
 
@@ -724,6 +757,13 @@ def For(iterable: Any, body: Callable[[Any], Any], stop: Callable[[], Any] | Non
     _open_loop(source, source.first(), body, stop, variables)
 
 
+def _bound(body: Callable[[Any], Any], item: Any) -> Callable[[], Any]:
+    def run() -> Any:
+        return body(item)
+
+    return run
+
+
 def _guarded(items: Iterator[Any], body: Any, stop: Any, stopped: Any, variables: dict[str, Any]) -> None:
     """The rest of an unrolled loop that a Tensor may have ended."""
     for count, item in enumerate(items):
@@ -732,7 +772,7 @@ def _guarded(items: Iterator[Any], body: Any, stop: Any, stopped: Any, variables
                 coded("D2S110", "a loop over a Python iterator is ended by a Tensor, and the iterator does not end by itself",
                       "count with a Tensor: `while` on a condition, or `for i in range(n)`")
             )  # fmt: skip
-        If(not_(stopped), lambda item=item: body(item), None, **variables)
+        If(not_(stopped), _bound(body, item), None, **variables)
         stopped = stop()
 
 
@@ -792,7 +832,9 @@ def _assert(test: Any, message: str, error: str) -> None:
         attrs["error"] = error
     v = _variable(test)
     if -1 not in v._shape and v.spec.size != 1:
-        raise ValueError(coded("D2S109", f"the condition of an assert must have one element, got {v.describe()}", "use .all()"))
+        raise ValueError(
+            coded("D2S109", f"the condition of an assert must have one element, got {v.describe()}", "use .all()")
+        )
     context.recorder.append(OPS["assert"], [_truth(v), None], attrs)
 
 
@@ -801,7 +843,9 @@ def _print(*args: Any, **kwargs: Any) -> None:
         print(*args, **kwargs)
         return
     if kwargs.get("file") is not None:
-        raise TracingError(coded("D2S102", "print(Tensor, file=...): a Program prints to the standard output only", "leave `file` out"))
+        raise TracingError(
+            coded("D2S102", "print(Tensor, file=...): a Program prints to the standard output only", "leave `file` out")
+        )
     words: list[str] = []
     for a in args:
         if not symbolic(a):
@@ -822,7 +866,11 @@ def _casting(target: type) -> Callable[..., Any]:
         v = _variable(args[0])
         if -1 not in v._shape and v.spec.size != 1:
             raise ValueError(
-                coded("D2S109", f"{target.__name__}() takes a Tensor of one element, got {v.describe()}", "index it, or reduce it first")
+                coded(
+                    "D2S109",
+                    f"{target.__name__}() takes a Tensor of one element, got {v.describe()}",
+                    "index it, or reduce it first",
+                )
             )
         if v._shape != ():
             v = manipulation.reshape(v, [])
@@ -861,7 +909,8 @@ def _zip(*iterables: Any, **kwargs: Any) -> Any:
 
 
 _BUILTINS: dict[Any, Callable[..., Any]] = {
-    print: _print, int: _casting(int), float: _casting(float), bool: _casting(bool), len: _len, range: _range, enumerate: _enumerate, zip: _zip,
+    print: _print, int: _casting(int), float: _casting(float), bool: _casting(bool), len: _len, range: _range, enumerate: _enumerate,
+    zip: _zip,
 }  # fmt: skip
 
 
@@ -872,7 +921,10 @@ def _joining(function: Callable[..., Any], use_stack: bool) -> Callable[..., Any
     return joined
 
 
-_JOINING = {manipulation.concat: _joining(manipulation.concat, False), manipulation.stack: _joining(manipulation.stack, True)}
+_JOINING = {
+    manipulation.concat: _joining(manipulation.concat, False),
+    manipulation.stack: _joining(manipulation.stack, True),
+}
 
 
 # --- calls
@@ -892,9 +944,10 @@ def _check_unshared(value: Any, what: str) -> None:
         if id(value) in region.known:
             path = region.known[id(value)][0]
             raise TracingError(
-                coded("D2S107", f"{what}: {path!r}, a {type(value).__name__} from outside, is changed in a {region.kind} on a Tensor. Python would change it "
-                      "once, while the Program is made, and not when it runs",
-                      "collect with `name.append(tensor)` on a local list in a loop, return the value, or change the container outside of the branch or loop")
+                coded("D2S107", f"{what}: {path!r}, a {type(value).__name__} from outside, is changed in a {region.kind} on a Tensor. "
+                      "Python would change it once, while the Program is made, and not when it runs",
+                      "collect with `name.append(tensor)` on a local list in a loop, return the value, or change the container outside "
+                      "of the branch or loop")
             )  # fmt: skip
 
 
@@ -927,7 +980,7 @@ def call(function: Any) -> Any:
         return convert_function(function)
     if isinstance(function, type) or isinstance_strict(function, TensorBase):
         return function
-    method = getattr(type(function), "__call__", None)
+    method = next((vars(k)["__call__"] for k in type(function).__mro__ if "__call__" in vars(k)), None)
     if isinstance(method, types.FunctionType) and not _is_library(method):
         return types.MethodType(convert_function(method), function)
     return function
@@ -944,7 +997,7 @@ def _layer_call(layer: Layer) -> Any:
     forward = layer.forward
     if not isinstance(forward, (types.MethodType, types.FunctionType)):
         return layer  # a StaticFunction converts itself
-    inner = forward.__func__ if isinstance(forward, types.MethodType) else forward
+    inner: Any = forward.__func__ if isinstance(forward, types.MethodType) else forward
     if inner.__code__ in _codes:
         return layer
     library = _is_library(inner)
@@ -1031,10 +1084,9 @@ class Notes:
         for layer in self.layers.values():
             if id(layer) in inside:
                 continue
-            layers = layer.sublayers(include_self=True)
-            inside.update(map(id, layers))
-            modes = operator.attrgetter("training")
-            found.append(Guard(f"modes of {layer.full_name()}", lambda layers=layers: [modes(one) for one in layers], [modes(one) for one in layers]))
+            inside.update(map(id, layer.sublayers(include_self=True)))
+            modes = functools.partial(_modes, layer)
+            found.append(Guard(f"modes of {layer.full_name()}", modes, modes()))
         for path, getter in self.seen.values():
             try:
                 value = getter()
@@ -1043,6 +1095,11 @@ class Notes:
             if _is_plain(value):
                 found.append(Guard(path, getter, _copied(value)))
         return found
+
+
+def _modes(layer: Layer) -> list[bool]:
+    """train/eval flags of a Layer and all Layers in it."""
+    return [one.training for one in layer.sublayers(include_self=True)]
 
 
 def _is_plain(value: Any, depth: int = 0) -> bool:
@@ -1080,4 +1137,3 @@ class Guard:
 
     def __repr__(self) -> str:
         return f"{self.path} = {self.value!r}"
-

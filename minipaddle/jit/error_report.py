@@ -14,6 +14,7 @@
 The class of the error stays. ``MINIPADDLE_FULL_TRACEBACK=1`` shows minipaddle's own frames as well,
 ``TRANSLATOR_DISABLE_NEW_ERROR=1`` leaves the error as it was raised.
 """
+
 from __future__ import annotations
 
 import os
@@ -53,9 +54,18 @@ def _frames(error: BaseException) -> list[tuple[Any, ...]]:
             continue
         plain.append((f.filename, f.lineno, f.name))
         same_line = getattr(f, "end_lineno", f.lineno) == f.lineno
-        columns[f.filename, f.lineno, f.name] = (getattr(f, "colno", None), getattr(f, "end_colno", None)) if same_line else (None, None)
+        columns[f.filename, f.lineno, f.name] = (
+            (getattr(f, "colno", None), getattr(f, "end_colno", None)) if same_line else (None, None)
+        )
     for file, line, name in fold(plain):
-        at = next((c for (a, b, n), c in columns.items() if (a, b) == (file, line) and (n == name or n.endswith("_of_" + name))), (None, None))
+        at = next(
+            (
+                c
+                for (a, b, n), c in columns.items()
+                if (a, b) == (file, line) and (n == name or n.endswith("_of_" + name))
+            ),
+            (None, None),
+        )
         found.append((file, line, name, *at))
     return found
 
@@ -67,7 +77,11 @@ def explain(error: Exception) -> BaseException:
     if _HEAD in message or is_plain():
         return error
     if not code_of(message) and isinstance(error, RecursionError):
-        message = coded("D2S108", message, "a function that calls itself must end by a Python number, not by a Tensor; or write it as a while loop")
+        message = coded(
+            "D2S108",
+            message,
+            "a function that calls itself must end by a Python number, not by a Tensor; or write it as a while loop",
+        )
     elif not code_of(message) and numpy:
         message = coded("D2S102", f"a NumPy function was given a traced Tensor, which has no data yet ({message})",
                         "use the paddle function of that name, or do this part outside of the traced function")  # fmt: skip

@@ -16,7 +16,7 @@ from typing import Any
 from ..backend import xp as backend
 from ..core.program import Program, Variable
 from ..core.tensor import Parameter, Tensor, isinstance_strict
-from ..formats import atomic, detect, info, lod_tensor, pdmodel
+from ..formats import atomic, detect, info, lod_tensor, pdmodel, pir_json
 from ..nn.layer.layers import Layer
 from ..utils import tree
 from .api import StaticFunction, _Switch
@@ -39,6 +39,12 @@ def _check_configs(function: str, configs: dict[str, Any], known: Sequence[str])
         raise ValueError(f"{function}: the additional config ({unknown[0]}) is not supported; known are {', '.join(known)}")
 
 
+def _checked_path(function: str, path: Any) -> str:
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"{function}: the path must be a str or PathLike, got {type(path).__name__}")
+    return os.fspath(path)
+
+
 # --- save
 
 
@@ -57,7 +63,7 @@ def save(layer: Any, path: str, input_spec: Any = None, **configs: Any) -> None:
     _check_configs("paddle.jit.save", configs, _SAVE_CONFIGS)
     if configs.get("combine_params"):
         raise ValueError("paddle.jit.save: combine_params=True is not supported; each method keeps a parameter file of its own")
-    path = os.fspath(path)
+    path = _checked_path("paddle.jit.save", path)
     if not os.path.basename(path):
         raise ValueError(
             f"paddle.jit.save: the path must end in a file name prefix, as in 'folder/model', got {path!r}"
@@ -239,19 +245,29 @@ def _result_name(wanted: Any) -> Any:
 def load(path: str, **configs: Any) -> TranslatedLayer:
     """Read model files into a `TranslatedLayer`.
 
-    path: the prefix given to `jit.save` or `static.save_inference_model`, or a folder of the 1.x `save_inference_model`
-    (with model_filename and params_filename where they were given). ValueError when files are missing, damaged or foreign.
+    path: the prefix given to `jit.save` or `static.save_inference_model` (of Paddle 3.x too, where the model is ``<path>.json``), or a
+    folder of the 1.x `save_inference_model` (with model_filename and params_filename where they were given). ValueError when files
+    are missing, damaged or foreign.
     """
     _check_configs("paddle.jit.load", configs, _LOAD_CONFIGS)
-    found = detect.find_model(os.fspath(path), **configs)
+    found = detect.find_model(_checked_path("paddle.jit.load", path), **configs)
     facts = info.loads_file(found.info) if found.info else None
     methods: dict[str, LoadedMethod] = {}
     for name, files in found.methods.items():
-        program, feeds, fetches = pdmodel.from_inference_program(pdmodel.load_file(files.model))
+        stored = detect.load_program(files.model)
+        program, feeds, fetches = pdmodel.from_inference_program(stored)
+        if pir_json.is_read(stored):
+            facts = {**(facts or {}), **pir_json.variable_facts(stored)}
         wanted = sorted(v.name for v in program.persistables())
         values = detect.read_parameters(files, wanted)
         _check_values(program, values, files.model)
-        methods[name] = LoadedMethod(program, feeds, fetches, values)
+        for variable in values:
+            if facts is not None and variable not in facts:
+                raise detect.MismatchError(
+                    f"{found.info}: has no entry for variable {variable!r} of {files.model}; the files do not belong together"
+                )
+        values.update(pir_json.without_values(stored))
+        methods[name] = LoadedMethod(program, feeds, fetches, values, trainable=stored.extra.get("trainable", True))
     return TranslatedLayer(methods, facts)
 
 

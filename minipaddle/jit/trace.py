@@ -76,7 +76,8 @@ class FunctionSpec:
         missing = [p.name for p in self.parameters if p.default is p.empty and p.name not in given]
         if missing:
             raise ValueError(
-                f"`{self.function.__name__}()` requires {', '.join(f'`{m}`' for m in missing)} arguments, but got only {len(args) + len(kwargs)}"
+                f"`{self.function.__name__}()` requires {', '.join(f'`{m}`' for m in missing)} arguments, but got "
+                f"only {len(args) + len(kwargs)}"
             ) from None
 
     def from_specs(self, input_spec: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
@@ -146,10 +147,7 @@ class ConcreteProgram:
 
     def still_holds(self) -> bool:
         """Whether the Python values that are part of the Program are what they were."""
-        for guard in self.frozen:
-            if not guard.holds():
-                return False
-        return True
+        return all(guard.holds() for guard in self.frozen)
 
     def changed(self) -> list[str]:
         """Python values that are not what they were, in words."""

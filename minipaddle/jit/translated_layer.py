@@ -11,7 +11,6 @@ import numpy as np
 
 from ..backend import xp as backend
 from ..compiler.binding import attributes, definition_of, results_by_name, run_arguments
-from ..compiler.control_flow import is_control
 from ..core.context import context
 from ..core.control_flow import copy_operator
 from ..core.program import Program, Variable
@@ -42,6 +41,7 @@ class LoadedMethod:
     suffix: str = ""
     renamed: dict[str, str] = field(default_factory=dict)  # name in the file -> name here
     forms: dict[Any, PartialProgram] = field(default_factory=dict)  # by training flag and frozen statistics
+    trainable: bool = True  # False: the file says that the model is for inference only
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "forms": {}}  # compiled functions are made again
@@ -135,6 +135,10 @@ class TranslatedLayer(Layer):
     def _run(self, name: str, args: Sequence[Any]) -> Any:
         method = self._methods[name]
         tensors = self._check(name, method, args)
+        if self.training and not method.trainable:
+            raise ValueError(
+                f"{name}() of the loaded model: the file says that the model cannot be trained (trainable is false); call eval() first"
+            )
         if context.recorder is not None:
             results = replay(context.recorder, method, self._in_mode(method), tensors, self._by_variable)
         else:
@@ -147,7 +151,8 @@ class TranslatedLayer(Layer):
     def _check(self, name: str, method: LoadedMethod, args: Sequence[Any]) -> list[Tensor]:
         if len(args) != len(method.inputs):
             raise TypeError(
-                f"{name}() of the loaded model takes {len(method.inputs)} inputs ({', '.join(map(repr, self._specs(method)))}), got {len(args)}"
+                f"{name}() of the loaded model takes {len(method.inputs)} inputs ({', '.join(map(repr, self._specs(method)))}), "
+                f"got {len(args)}"
             )
         block = method.program.global_block()
         tensors = []
@@ -157,7 +162,8 @@ class TranslatedLayer(Layer):
                 from_numpy(value.dtype)
                 value = make_tensor(backend.to_module(value, backend.current()))
             elif not isinstance_strict(value, Tensor) and not hasattr(value, "spec"):
-                raise TypeError(f"{name}() of the loaded model: input {number} ({wanted!r}) must be a Tensor or ndarray, got {type(value).__name__}")
+                raise TypeError(f"{name}() of the loaded model: input {number} ({wanted!r}) must be a Tensor or ndarray, "
+                                f"got {type(value).__name__}")  # fmt: skip
             shape, dtype = (value._data.shape, value.dtype) if isinstance_strict(value, Tensor) else (value.spec.shape, value.dtype)
             fits = len(shape) == len(v._shape) and all(a in (-1, b) or b == -1 for a, b in zip(v._shape[1:], shape[1:], strict=True))
             if v._dtype is not dtype or (v._shape and not fits):
@@ -202,6 +208,14 @@ class TranslatedLayer(Layer):
         Those inside of branches and loops follow, with the number of their block.
         """
         return operators_of(self._method(method_name).program, self._structured)
+
+    def input_names(self, method_name: str = "forward") -> list[str]:
+        """Names of the variables a method takes, in the order of its arguments."""
+        return list(self._method(method_name).inputs)
+
+    def output_names(self, method_name: str = "forward") -> list[str]:
+        """Names of the variables a method returns, in order."""
+        return list(self._method(method_name).outputs)
 
     def extract(self, *outputs: Any, inputs: Sequence[Any] | None = None, method_name: str = "forward") -> TranslatedLayer:
         """A new layer that computes these variables of a method and nothing they do not need.
@@ -332,7 +346,9 @@ class TranslatedLayer(Layer):
         for key, value in self.__dict__.items():
             if key == "_methods":
                 value = {
-                    n: LoadedMethod(m.program.clone(), list(m.inputs), list(m.outputs), m.values, m.suffix, dict(m.renamed))
+                    n: LoadedMethod(
+                        m.program.clone(), list(m.inputs), list(m.outputs), m.values, m.suffix, dict(m.renamed), trainable=m.trainable
+                    )
                     for n, m in self._methods.items()
                 }
             elif key in self._methods or key == "_by_variable":
@@ -354,10 +370,10 @@ def replay(
     env: dict[str, Any] = dict(zip(method.inputs, inputs, strict=True))
     env.update((name, state[name]) for name in method.renamed.values())
     for op in program.global_block().ops:
-        definition = definition_of(op)
-        if len(program.blocks) > 1 and (is_control(op) or definition.infer_rule is None and "array" in op.type):
+        if len(program.blocks) > 1:  # shapes behind a branch or loop are known to the file alone
             copy_operator(recorder, op, env)
             continue
+        definition = definition_of(op)
         arguments, _ = run_arguments(op, definition, env.__getitem__)
         outputs = recorder.append(definition, arguments, attributes(op, definition))
         env.update(results_by_name(op, definition, tuple(outputs)))

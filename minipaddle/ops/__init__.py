@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from . import (
     activation,
+    boxes,
     control_flow,
     conv,
     creation,
@@ -10,6 +11,7 @@ from . import (
     detection,
     elementwise,
     embedding,
+    fft,
     fused,
     indexing,
     legacy,
@@ -25,6 +27,7 @@ from . import (
     pool,
     py_func,
     random,
+    rank_table,
     reduction,
     rnn,
     search,
@@ -38,7 +41,7 @@ from . import (
 from . import lod_sharing  # last: it completes what the others define
 
 __all__ = [
-    "activation", "control_flow", "conv", "creation", "crf", "detection", "elementwise", "embedding", "fused", "indexing", "legacy",
+    "activation", "boxes", "control_flow", "conv", "creation", "crf", "detection", "elementwise", "embedding", "fft", "fused", "indexing", "legacy",
     "legacy_layers", "legacy_loss", "linalg", "lod_sharing", "loss", "manipulation", "matmul", "metric", "norm", "optimizer", "pool",
     "py_func", "random", "reduction", "rnn", "search", "sequence", "sequence_rnn", "vision", "viterbi",
 ]  # fmt: skip

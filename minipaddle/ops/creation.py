@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import numpy_of as _numpy
+from ..errors import UnsupportedDtypeError
 from .manipulation import ints_of, open_ints
 from .registry import DTypeNumber, Float64s, Floats, Ints, Long, Longs, Op, Scalars, Spec, op
 from .shapes import same_as
@@ -332,7 +333,7 @@ def encode(xp: Any, x: Any, depth: int, dtype: Any, allow_out_of_range: bool) ->
     if not allow_out_of_range and x.size and x.dtype.kind in "iu" and (int(x.min()) < 0 or int(x.max()) >= depth):
         raise ValueError(f"a class is outside of [0, {depth}): the input holds {int(x.min())} to {int(x.max())}")
     if x.dtype.kind not in "iu":
-        raise RuntimeError(f"the input must hold integer class numbers, got {x.dtype}")
+        raise UnsupportedDtypeError(f"the input must hold integer class numbers, got {x.dtype}")
     return (xp.expand_dims(x, -1) == xp.arange(depth).astype(x.dtype)).astype(dtype)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from .elementwise import const
 from .manipulation import zeros_added_at
 from .pool import maxima
-from .registry import Floats, Spec, op
+from .registry import Floats, Ints, Spec, op
 from .shapes import product
 
 __all__: list[str] = []
@@ -25,11 +25,14 @@ def _infer_regions(x: Spec, rois: Spec, pooled_height: int, pooled_width: int) -
     return Spec((rois.shape[0], x.shape[1], pooled_height, pooled_width), x.dtype)
 
 
-def _image_of_each(x: Any, rois: Any, counts: Any) -> list[int]:
-    """For each region the number of its image, from the number of regions per image."""
-    if counts is None:
-        raise ValueError("RoisNum, the number of boxes for each image, is needed")
-    numbers = [int(n) for n in counts.reshape(-1).tolist()]
+def _image_of_each(x: Any, rois: Any, counts: Any, lod: Any = None) -> list[int]:
+    """For each region the number of its image, from the number of regions per image or from the lod of the regions."""
+    if counts is None and not lod:
+        raise ValueError("RoisNum, the number of boxes for each image, is needed (or ROIs with a lod)")
+    if counts is not None:
+        numbers = [int(n) for n in counts.reshape(-1).tolist()]
+    else:
+        numbers = [b - a for a, b in zip(lod[-1], lod[-1][1:], strict=False)]
     if len(numbers) != x.shape[0] or sum(numbers) != rois.shape[0]:
         raise ValueError(
             f"RoisNum must hold {x.shape[0]} numbers, one per image, whose sum is the {rois.shape[0]} boxes, got {numbers}"
@@ -81,13 +84,14 @@ def _region_matrices(
     infer=lambda x, rois, n=None, *, pooled_height, pooled_width, **_: _infer_regions(
         x, rois, pooled_height, pooled_width
     ),
+    lod="ROIs ->",
 )
 def roi_align(
     xp, x, rois, counts=None, *, pooled_height: int = 1, pooled_width: int = 1, spatial_scale: float = 1.0,
-    sampling_ratio: int = -1, aligned: bool = False,
+    sampling_ratio: int = -1, aligned: bool = False, lod=None,
 ):  # fmt: skip
     spec = _infer_regions(x, rois, pooled_height, pooled_width)
-    images = _image_of_each(x, rois, counts)
+    images = _image_of_each(x, rois, counts, lod)
     matrices = _region_matrices(xp, x, rois, pooled_height, pooled_width, spatial_scale, sampling_ratio, aligned)
     if not matrices:
         return xp.zeros(spec.shape, x.dtype)
@@ -96,11 +100,11 @@ def roi_align(
 
 @roi_align.backward
 def _(
-    xp, x, rois, counts, d_out, *, pooled_height=1, pooled_width=1, spatial_scale=1.0, sampling_ratio=-1, aligned=False
-):
+    xp, x, rois, counts, d_out, *, pooled_height=1, pooled_width=1, spatial_scale=1.0, sampling_ratio=-1, aligned=False, lod=None
+):  # fmt: skip
     if hasattr(xp, "recorded"):
         rois, counts = xp.constant(rois), xp.constant(counts)
-    images = _image_of_each(x, rois, counts)
+    images = _image_of_each(x, rois, counts, lod)
     module = getattr(xp, "module", xp)
     matrices = _region_matrices(module, x, rois, pooled_height, pooled_width, spatial_scale, sampling_ratio, aligned)
     parts: list[Any] = [None] * x.shape[0]
@@ -136,12 +140,13 @@ def _infer_roi_pool(x: Spec, rois: Spec, n: Any = None, *, pooled_height: int, p
     "X, ROIs, RoisNum? -> Out, Argmax~",
     infer=_infer_roi_pool,
     grad="X#, ROIs, RoisNum?, Argmax, Out@GRAD -> X@GRAD",
+    lod="ROIs ->",
 )
 def roi_pool(
-    xp, x, rois, counts=None, *, pooled_height: int = 1, pooled_width: int = 1, spatial_scale: float = 1.0
+    xp, x, rois, counts=None, *, pooled_height: int = 1, pooled_width: int = 1, spatial_scale: float = 1.0, lod=None
 ):  # fmt: skip
     spec = _infer_regions(x, rois, pooled_height, pooled_width)
-    images = _image_of_each(x, rois, counts)
+    images = _image_of_each(x, rois, counts, lod)
     largest, places = [], []
     for i, box in zip(images, rois.tolist(), strict=True):
         x1, y1, x2, y2 = (_rounded(v * spatial_scale) for v in box)
@@ -155,16 +160,91 @@ def roi_pool(
 
 
 @roi_pool.backward
-def _(xp, x, rois, counts, index, d_out):
+def _(xp, x, rois, counts, index, d_out, *, lod=None):
     if hasattr(xp, "recorded"):
         index, counts = xp.constant(index), xp.constant(counts)
     module = getattr(xp, "module", xp)
-    images = module.asarray(np.asarray(_image_of_each(x, rois, counts), np.int64)).reshape((-1, 1, 1, 1))
+    images = module.asarray(np.asarray(_image_of_each(x, rois, counts, lod), np.int64)).reshape((-1, 1, 1, 1))
     plane = product(x.shape[2:])
     place = (images * x.shape[1] + module.arange(x.shape[1]).reshape((-1, 1, 1))) * plane + module.maximum(index, 0)
     values = d_out * (index >= 0).astype(d_out.dtype)
     flat = zeros_added_at(xp, (product(x.shape),), d_out.dtype, (place.reshape(-1),), values.reshape(-1))
     return flat.reshape(tuple(x.shape))
+
+
+def _mean_matrix(start: float, size: float, bins: int, length: int, dtype: Any) -> np.ndarray[Any, Any]:
+    """The matrix [bins, length] that averages whole elements over each bin of a stretch; empty bins give 0."""
+    at = np.arange(bins)
+    step = size / bins
+    low = np.clip(np.floor(at * step + start), 0, length)
+    high = np.clip(np.ceil((at + 1) * step + start), 0, length)
+    inside = (np.arange(length) >= low[:, None]) & (np.arange(length) < high[:, None])
+    return (inside / np.maximum(high - low, 1)[:, None]).astype(dtype)
+
+
+def _bin_matrices(xp: Any, x: Any, rois: Any, height: int, width: int, spatial_scale: float) -> list[tuple[Any, Any]]:
+    found = []
+    for box in rois.tolist():
+        x1, y1 = (_rounded(v) * spatial_scale for v in box[:2])
+        x2, y2 = ((_rounded(v) + 1) * spatial_scale for v in box[2:])
+        rows = _mean_matrix(y1, max(y2 - y1, 0.1), height, x.shape[2], x.dtype)
+        columns = _mean_matrix(x1, max(x2 - x1, 0.1), width, x.shape[3], x.dtype)
+        found.append((xp.asarray(rows), xp.asarray(columns)))
+    return found
+
+
+def _infer_psroi(x: Spec, rois: Spec, *, pooled_height: int, pooled_width: int, output_channels: int) -> Spec:
+    out = _infer_regions(x, rois, pooled_height, pooled_width)
+    wanted = output_channels * pooled_height * pooled_width
+    if x.shape[1] not in (-1, wanted):
+        raise ValueError(f"X must have output_channels * pooled_height * pooled_width = {wanted} channels, got {x.shape[1]}")
+    return Spec((out.shape[0], output_channels, pooled_height, pooled_width), x.dtype)
+
+
+@op(
+    "psroi_pool",
+    "X, ROIs, RoisNum? -> Out",
+    grad="X#, ROIs, RoisNum?, Out@GRAD -> X@GRAD",
+    infer=lambda x, rois, n=None, *, pooled_height=1, pooled_width=1, output_channels, **_: _infer_psroi(
+        x, rois, pooled_height=pooled_height, pooled_width=pooled_width, output_channels=output_channels
+    ),
+    lod="ROIs ->",
+)
+def psroi_pool(
+    xp, x, rois, counts=None, *, pooled_height: int = 1, pooled_width: int = 1, output_channels: int, spatial_scale: float = 1.0,
+    lod=None,
+):  # fmt: skip
+    """Means over the bins of a region, each bin from channels of its own (Dai et al. 2016, R-FCN)."""
+    spec = _infer_psroi(x, rois, pooled_height=pooled_height, pooled_width=pooled_width, output_channels=output_channels)
+    images = _image_of_each(x, rois, counts, lod)
+    x = x.reshape((x.shape[0], output_channels, pooled_height, pooled_width, *x.shape[2:]))
+    parts = [
+        xp.einsum("cijyx,iy,jx->cij", x[i], rows, columns)
+        for i, (rows, columns) in zip(
+            images, _bin_matrices(xp, Spec((0, 0, *x.shape[4:]), x.dtype), rois, pooled_height, pooled_width, spatial_scale), strict=True
+        )
+    ]
+    return xp.stack(parts, axis=0) if parts else xp.zeros(spec.shape, x.dtype)
+
+
+@psroi_pool.backward
+def _(
+    xp, x, rois, counts, d_out, *, pooled_height=1, pooled_width=1, output_channels, spatial_scale=1.0, lod=None
+):  # fmt: skip
+    if hasattr(xp, "recorded"):
+        rois, counts = xp.constant(rois), xp.constant(counts)
+    images = _image_of_each(x, rois, counts, lod)
+    module = getattr(xp, "module", xp)
+    parts: list[Any] = [None] * x.shape[0]
+    for k, (i, (rows, columns)) in enumerate(
+        zip(images, _bin_matrices(module, x, rois, pooled_height, pooled_width, spatial_scale), strict=True)
+    ):
+        # [C, i, j] spread over the rows and columns of each bin
+        part = d_out[k][..., None, None] * (rows[:, None, :, None] * columns[None, :, None, :])
+        part = part.reshape(tuple(x.shape[1:]))
+        parts[i] = part if parts[i] is None else parts[i] + part
+    empty = xp.zeros(tuple(x.shape[1:]), d_out.dtype)
+    return xp.stack([empty if p is None else p for p in parts], axis=0)
 
 
 @op("nms", "Boxes -> KeepBoxesIdxs", infer=lambda boxes, **_: Spec((-1,), np.dtype(np.int64)))
@@ -238,3 +318,164 @@ def box_coder(
     middle = scaled[..., :2] * sizes + centres
     reach = xp.exp(scaled[..., 2:]) * sizes / const(target, 2)
     return xp.concatenate([middle - reach, middle + reach - const(target, extra)], axis=2)
+
+
+# --- convolution at places that the network chooses (Dai et al. 2017; Zhu et al. 2019)
+
+
+def _infer_deformable(
+    x: Spec, offset: Spec, weight: Spec, *, strides: Any, paddings: Any, dilations: Any, deformable_groups: int, groups: int
+) -> Spec:  # fmt: skip
+    sizes = []
+    for axis in (0, 1):
+        n, k = x.shape[axis + 2], weight.shape[axis + 2]
+        sizes.append(-1 if n == -1 else (n + 2 * paddings[axis] - dilations[axis] * (k - 1) - 1) // strides[axis] + 1)
+    wanted = 2 * deformable_groups * weight.shape[2] * weight.shape[3]
+    if x.ndim != 4 or offset.ndim != 4 or offset.shape[1] not in (-1, wanted):
+        raise ValueError(f"Offset must be [N, {wanted}, H, W], two numbers for each weight of a filter, got {list(offset.shape)}")
+    if any(-1 not in (a, b) and a != b for a, b in zip(offset.shape[2:], sizes, strict=True)):
+        raise ValueError(f"Offset must be [N, {wanted}, {sizes[0]}, {sizes[1]}], got {list(offset.shape)}")
+    if x.shape[1] != -1 and (x.shape[1] != weight.shape[1] * groups or x.shape[1] % deformable_groups):
+        raise ValueError(
+            f"Input has {x.shape[1]} channels; Filter {list(weight.shape)} with {groups} groups takes {weight.shape[1] * groups}, and "
+            f"they must divide into {deformable_groups} deformable groups"
+        )
+    return Spec((x.shape[0], weight.shape[0], *sizes), x.dtype)
+
+
+def _corners(xp: Any, module: Any, x: Any, offset: Any, weight: Any, strides: Any, paddings: Any, dilations: Any, dg: int) -> Any:
+    """Where each weight looks: for the four neighbours their place in the plane, weight, and the weight's slopes in y and x.
+
+    Arrays are [N, deformable groups, kh * kw, H', W'].
+    """
+    n, _, height, width = x.shape
+    kh, kw = weight.shape[2:]
+    oh, ow = offset.shape[2:]
+    offset = offset.reshape((n, dg, kh * kw, 2, oh, ow))
+    ky, kx = np.divmod(np.arange(kh * kw), kw)
+    ys = (np.arange(oh) * strides[0] - paddings[0]).reshape(1, oh, 1) + (ky * dilations[0]).reshape(-1, 1, 1)
+    xs = (np.arange(ow) * strides[1] - paddings[1]).reshape(1, 1, ow) + (kx * dilations[1]).reshape(-1, 1, 1)
+    at_y = offset[:, :, :, 0] + module.asarray(ys.astype(x.dtype))
+    at_x = offset[:, :, :, 1] + module.asarray(xs.astype(x.dtype))
+    low_y, low_x = xp.floor(at_y), xp.floor(at_x)
+    if hasattr(xp, "recorded"):
+        low_y, low_x = xp.constant(low_y), xp.constant(low_x)
+    fy, fx = at_y - low_y, at_x - low_x
+    low_y, low_x = low_y.astype(np.int64), low_x.astype(np.int64)
+    found = []
+    one = const(x, 1)
+    for dy in (0, 1):
+        for dx in (0, 1):
+            row, column = low_y + dy, low_x + dx
+            there = ((row >= 0) & (row < height) & (column >= 0) & (column < width)).astype(x.dtype)
+            place = module.clip(row, 0, height - 1) * width + module.clip(column, 0, width - 1)
+            wy, wx = (fy if dy else one - fy), (fx if dx else one - fx)
+            sign_y, sign_x = const(x, 2 * dy - 1), const(x, 2 * dx - 1)
+            found.append((place, wy * wx * there, wx * there * sign_y, wy * there * sign_x))
+    return found
+
+
+def _plane_values(xp: Any, x: Any, place: Any, dg: int) -> Any:
+    """Elements of the planes at these places: [N, dg, C / dg, K, H', W']."""
+    n, c, h, w = x.shape
+    flat = x.reshape((n, dg, c // dg, h * w))
+    at = place.reshape((n, dg, 1, -1))
+    at = xp.broadcast_to(at, (n, dg, c // dg, at.shape[-1]))
+    return xp.take_along_axis(flat, at, axis=3).reshape((n, dg, c // dg, *place.shape[2:]))
+
+
+def _deformable(xp, x, offset, weight, mask, strides, paddings, dilations, deformable_groups, groups):
+    spec = _infer_deformable(
+        x, offset, weight, strides=strides, paddings=paddings, dilations=dilations, deformable_groups=deformable_groups, groups=groups
+    )
+    columns = _sampled(xp, x, _corners(xp, xp, x, offset, weight, strides, paddings, dilations, deformable_groups), deformable_groups)
+    if mask is not None:
+        columns = columns * _mask_of(mask, columns, deformable_groups)
+    columns = columns.reshape((x.shape[0], groups, -1, spec.shape[2] * spec.shape[3]))
+    out = weight.reshape((groups, weight.shape[0] // groups, -1)) @ columns
+    return out.reshape(spec.shape)
+
+
+def _sampled(xp: Any, x: Any, corners: Any, dg: int) -> Any:
+    total: Any = None
+    for place, share, _, _ in corners:
+        part = _plane_values(xp, x, place, dg) * share[:, :, None]
+        total = part if total is None else total + part
+    return total
+
+
+def _mask_of(mask: Any, columns: Any, dg: int) -> Any:
+    return mask.reshape((mask.shape[0], dg, 1, columns.shape[3], *mask.shape[2:]))
+
+
+def _deformable_gradients(xp, x, offset, weight, mask, d_out, strides, paddings, dilations, deformable_groups, groups):
+    """Gradients of x, offset, weight and mask."""
+    module = getattr(xp, "module", xp)
+    dg, n, c = deformable_groups, x.shape[0], x.shape[1]
+    corners = _corners(xp, module, x, offset, weight, strides, paddings, dilations, dg)
+    columns = _sampled(xp, x, corners, dg)
+    shape = tuple(columns.shape)
+    d_rows = d_out.reshape((n, groups, d_out.shape[1] // groups, -1))
+    kernel = weight.reshape((groups, weight.shape[0] // groups, -1))
+    masked = columns if mask is None else columns * _mask_of(mask, columns, dg)
+    flat = masked.reshape((n, groups, -1, d_rows.shape[-1]))
+    d_weight = (d_rows @ xp.swapaxes(flat, 2, 3)).sum(axis=0).reshape(tuple(weight.shape))
+    d_columns = (xp.swapaxes(kernel, 1, 2) @ d_rows).reshape(shape)
+    d_mask = None
+    if mask is not None:
+        d_mask = (d_columns * columns).sum(axis=2).reshape(tuple(mask.shape))
+        d_columns = d_columns * _mask_of(mask, columns, dg)
+    d_x: Any = None
+    d_y: Any = None
+    d_across: Any = None
+    planes = np.arange(n * c).reshape(n, dg, c // dg, 1, 1, 1) * (x.shape[2] * x.shape[3])
+    for place, share, slope_y, slope_x in corners:
+        index = module.broadcast_to(place[:, :, None] + module.asarray(planes), shape).reshape(-1)
+        values = (d_columns * share[:, :, None]).reshape(-1)
+        part = zeros_added_at(xp, (product(x.shape),), x.dtype, (index,), values)
+        d_x = part if d_x is None else d_x + part
+        pull = (d_columns * _plane_values(xp, x, place, dg)).sum(axis=2)
+        d_y = pull * slope_y if d_y is None else d_y + pull * slope_y
+        d_across = pull * slope_x if d_across is None else d_across + pull * slope_x
+    d_offset = xp.stack([d_y, d_across], axis=3).reshape(tuple(offset.shape))
+    return d_x.reshape(tuple(x.shape)), d_offset, d_weight, d_mask
+
+
+@op(
+    "deformable_conv",
+    "Input, Offset, Filter, Mask -> Output",
+    grad="Input, Offset, Filter, Mask, Output@GRAD -> Input@GRAD, Offset@GRAD, Filter@GRAD, Mask@GRAD",
+    infer=lambda x, offset, weight, mask, *, im2col_step=64, **attrs: _infer_deformable(x, offset, weight, **attrs),
+)
+def deformable_conv(
+    xp, x, offset, weight, mask, *, strides: Ints = (1, 1), paddings: Ints = (0, 0), dilations: Ints = (1, 1),
+    deformable_groups: int = 1, groups: int = 1, im2col_step: int = 64,
+):  # fmt: skip
+    return _deformable(xp, x, offset, weight, mask, strides, paddings, dilations, deformable_groups, groups)
+
+
+@deformable_conv.backward
+def _(
+    xp, x, offset, weight, mask, d_out, *, strides=(1, 1), paddings=(0, 0), dilations=(1, 1), deformable_groups=1, groups=1
+):  # fmt: skip
+    return _deformable_gradients(xp, x, offset, weight, mask, d_out, strides, paddings, dilations, deformable_groups, groups)
+
+
+@op(
+    "deformable_conv_v1",
+    "Input, Offset, Filter -> Output",
+    grad="Input, Offset, Filter, Output@GRAD -> Input@GRAD, Offset@GRAD, Filter@GRAD",
+    infer=lambda x, offset, weight, *, im2col_step=64, **attrs: _infer_deformable(x, offset, weight, **attrs),
+)
+def deformable_conv_v1(
+    xp, x, offset, weight, *, strides: Ints = (1, 1), paddings: Ints = (0, 0), dilations: Ints = (1, 1),
+    deformable_groups: int = 1, groups: int = 1, im2col_step: int = 64,
+):  # fmt: skip
+    return _deformable(xp, x, offset, weight, None, strides, paddings, dilations, deformable_groups, groups)
+
+
+@deformable_conv_v1.backward
+def _(
+    xp, x, offset, weight, d_out, *, strides=(1, 1), paddings=(0, 0), dilations=(1, 1), deformable_groups=1, groups=1
+):  # fmt: skip
+    return _deformable_gradients(xp, x, offset, weight, None, d_out, strides, paddings, dilations, deformable_groups, groups)[:3]

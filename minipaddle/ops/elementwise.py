@@ -14,6 +14,7 @@ import numpy as np
 
 from ..backend import kernels
 from ..dtypes import numpy_of as _numpy
+from ..errors import UnsupportedDtypeError
 from . import special
 from .registry import DTypeNumber, Op, Spec, op
 from .shapes import broadcast, broadcast_shape, same_as, same_with_dtype, unbroadcast
@@ -28,9 +29,9 @@ _BOOL = np.dtype(np.bool_)
 
 
 def refuse_integers(x: Any) -> None:
-    """RuntimeError (Paddle's class) for an operator that has no meaning on integers."""
+    """UnsupportedDtypeError for an operator that has no meaning on integers."""
     if x.dtype.kind in "iub":
-        raise RuntimeError(f"takes floating tensors, got {x.dtype}; cast it first, for example x.astype('float32')")
+        raise UnsupportedDtypeError(f"takes floating tensors, got {x.dtype}; cast it first, for example x.astype('float32')")
 
 
 def _as_float(spec: Spec, **_: Any) -> Spec:
@@ -72,8 +73,23 @@ def unary(
         grad = f"{kept}{out_slot}@GRAD -> {x_slot}@GRAD"
     made = op(type, slots, infer=infer, grad=grad)(function)
     if backward is not None:
-        made.backward(backward)
+        made.backward(_conjugated(backward))
     return made
+
+
+def _conjugated(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """`backward` is d_out times a derivative; the gradient of a complex value is d_out times its conjugate."""
+    if backward.__code__.co_argcount == 2:
+
+        def alone(xp, d):
+            return backward(xp, d.conj()).conj() if d.dtype.kind == "c" else backward(xp, d)
+
+        return alone
+
+    def both(xp, kept, d):
+        return backward(xp, kept, d.conj()).conj() if d.dtype.kind == "c" else backward(xp, kept, d)
+
+    return both
 
 
 def const(x: Any, number: float) -> Any:
@@ -233,7 +249,7 @@ conj = unary("conj", lambda xp, x: xp.conj(x), lambda xp, d: d.conj(), "", "keep
 @op("real", "X -> Out", infer=lambda x: Spec(x.shape, _real_dtype(x.dtype)), grad="X#, Out@GRAD -> X@GRAD")
 def real(xp, x):
     if x.dtype.kind != "c":
-        raise RuntimeError(f"takes complex tensors, got {x.dtype}")
+        raise UnsupportedDtypeError(f"takes complex tensors, got {x.dtype}")
     return x.real.copy()
 
 
@@ -245,7 +261,7 @@ def _(xp, x, d_out):
 @op("imag", "X -> Out", infer=lambda x: Spec(x.shape, _real_dtype(x.dtype)), grad="X#, Out@GRAD -> X@GRAD")
 def imag(xp, x):
     if x.dtype.kind != "c":
-        raise RuntimeError(f"takes complex tensors, got {x.dtype}")
+        raise UnsupportedDtypeError(f"takes complex tensors, got {x.dtype}")
     return x.imag.copy()
 
 
@@ -445,6 +461,8 @@ def elementwise_pow(xp, x, y, *, axis: int = -1):
 
 @elementwise_pow.backward
 def _(xp, x, y, d_out, *, axis: int = -1, needs: tuple[bool, ...] = (True, True)):
+    if x.dtype.kind == "c":
+        x, y = x.conj(), y.conj()
     y_ = aligned(x, y, axis)
     dx = dy = None
     if needs[0]:
@@ -577,11 +595,13 @@ def pow_(xp, x, factor_tensor=None, *, factor: float = 1.0):
 def _(xp, x, factor_tensor, d_out, *, factor: float = 1.0):
     exponent = factor if factor_tensor is None else factor_tensor.item()
     if exponent == 2:
-        return d_out * x * const(x, 2)
+        return d_out * (x.conj() if x.dtype.kind == "c" else x) * const(x, 2)
     if exponent == 0:
         return xp.zeros_like(d_out)
     if exponent == 1:
         return d_out
+    if x.dtype.kind == "c":
+        x = x.conj()
     return d_out * xp.power(x, const(x, exponent - 1)) * const(x, exponent)
 
 
@@ -707,7 +727,7 @@ def _bitwise(type: str, function: str) -> Op:
     @op(type, "X, Y -> Out", infer=broadcast())
     def forward(xp, x, y):
         if x.dtype.kind not in "iub":
-            raise RuntimeError(f"takes bool and integer tensors, got {x.dtype}")
+            raise UnsupportedDtypeError(f"takes bool and integer tensors, got {x.dtype}")
         return getattr(xp, function)(x, y)
 
     return forward
@@ -721,7 +741,7 @@ bitwise_xor = _bitwise("bitwise_xor", "bitwise_xor")
 @op("bitwise_not", "X -> Out", infer=same_as(0))
 def bitwise_not(xp, x):
     if x.dtype.kind not in "iub":
-        raise RuntimeError(f"takes bool and integer tensors, got {x.dtype}")
+        raise UnsupportedDtypeError(f"takes bool and integer tensors, got {x.dtype}")
     return xp.invert(x)
 
 
@@ -734,7 +754,8 @@ def equal_all(xp, x, y):
 
 def _close(xp: Any, x: Any, y: Any, rtol: Any, atol: Any, equal_nan: bool) -> Any:
     # in float64, so that a tolerance below the resolution of the type still counts
-    a, b = x.astype(np.float64), y.astype(np.float64)
+    wide = np.complex128 if x.dtype.kind == "c" else np.float64
+    a, b = x.astype(wide), y.astype(wide)
     with np.errstate(invalid="ignore"):
         near = (a == b) | (xp.abs(a - b) <= atol + rtol * xp.abs(b)) & xp.isfinite(a) & xp.isfinite(b)
     return near | (xp.isnan(a) & xp.isnan(b)) if equal_nan else near

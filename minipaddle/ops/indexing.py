@@ -413,6 +413,8 @@ def _flat_index(index: Any) -> Any:
 def _infer_gather(x: Spec, index: Spec, axis_tensor: Any = None, *, axis: int = 0) -> Spec:
     if index.ndim > 2 or (index.ndim == 2 and index.shape[1] not in (1, -1)):
         raise ValueError(f"the index must have one dimension (or shape [n, 1]), got shape {list(index.shape)}")
+    if axis_tensor is not None:  # which dimension is exchanged is known when the Program runs
+        return Spec((-1,) * (x.ndim - 1 + min(index.ndim, 1)), x.dtype)
     at = axis_of(axis, x.ndim)
     return Spec((*x.shape[:at], *index.shape[:1], *x.shape[at + 1 :]), x.dtype)
 

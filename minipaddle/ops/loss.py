@@ -265,7 +265,7 @@ def _infer_huber(x: Spec, y: Spec, *, delta: float) -> tuple[Spec, Spec]:
     return Spec(shape, x.dtype), Spec(shape, x.dtype)
 
 
-@op("huber_loss", "X, Y -> Out, Residual~", infer=_infer_huber, grad="X#, Y#, Residual, Out@GRAD -> X@GRAD, Y@GRAD")
+@op("huber_loss", "X, Y -> Out, Residual~", infer=_infer_huber, grad="X#?, Y#?, Residual, Out@GRAD -> X@GRAD, Y@GRAD")
 def huber_loss(xp, x, y, *, delta: float):
     refuse_integers(x)
     if x.dtype != y.dtype:
@@ -279,7 +279,8 @@ def huber_loss(xp, x, y, *, delta: float):
 @huber_loss.backward
 def _(xp, x, y, residual, d_out, *, delta: float):
     d = d_out * xp.minimum(xp.maximum(residual, const(residual, -delta)), const(residual, delta))
-    return unbroadcast(xp, -d, x.shape), unbroadcast(xp, d, y.shape)
+    # Programs of Paddle give Residual alone, and have X and Y of one shape
+    return tuple(v if like is None else unbroadcast(xp, v, like.shape) for v, like in ((-d, x), (d, y)))
 
 
 def _infer_bce(x: Spec, label: Spec) -> Spec:

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..backend import xp as backend
 from ..dtypes import numpy_of as _numpy
+from ..errors import UnsupportedDtypeError
 from .registry import DTypeNumber, Ints, Long, Longs, Op, Spec, op
 from .shapes import axis_of, broadcast_shape, product, same_as, unbroadcast
 
@@ -922,7 +923,7 @@ def _(xp, d_out):
 @op("as_real", "X -> Out&", infer=lambda x: Spec((*x.shape, 2), _real_of(x.dtype)), grad="Out@GRAD -> X@GRAD")
 def as_real(xp, x):
     if x.dtype.kind != "c":
-        raise RuntimeError(f"the input must be complex, got {x.dtype}")
+        raise UnsupportedDtypeError(f"the input must be complex, got {x.dtype}")
     return (
         xp.ascontiguousarray(x).reshape(x.shape).view(_real_of(x.dtype)).reshape((*x.shape, 2))
         if x.ndim

@@ -9,6 +9,11 @@ from .shapes import broadcast_shape, product, unbroadcast
 __all__: list[str] = []
 
 
+def _conj(*arrays: Any) -> tuple[Any, ...]:
+    """Complex factors conjugated, as gradients take them."""
+    return tuple(a.conj() if a.dtype.kind == "c" else a for a in arrays)
+
+
 def _infer_matmul(x: Spec, y: Spec, *, trans_x: bool = False, trans_y: bool = False, **_: Any) -> Spec:
     if not x.shape or not y.shape:
         raise ValueError("both inputs need at least one dimension")
@@ -45,6 +50,7 @@ def matmul_v2(xp, x, y, *, trans_x: bool = False, trans_y: bool = False):
 @matmul_v2.backward
 def _(xp, x, y, d_out, *, trans_x: bool = False, trans_y: bool = False, needs: tuple[bool, ...] = (True, True)):
     dx = dy = None
+    x, y = _conj(x, y)
     if x.ndim == 2 and y.ndim == 2:
         if needs[0]:
             dx = (y @ d_out.T if not trans_y else y.T @ d_out.T) if trans_x else (d_out @ y if trans_y else d_out @ y.T)
@@ -80,6 +86,7 @@ def mul(xp, x, y, *, x_num_col_dims: int = 1, y_num_col_dims: int = 1):
 
 @mul.backward
 def _(xp, x, y, d_out, *, x_num_col_dims: int = 1, y_num_col_dims: int = 1, needs: tuple[bool, ...] = (True, True)):
+    x, y = _conj(x, y)
     a = x.reshape(product(x.shape[:x_num_col_dims]), -1)
     b = y.reshape(product(y.shape[:y_num_col_dims]), -1)
     d = d_out.reshape(a.shape[0], b.shape[1])
@@ -107,6 +114,7 @@ def addmm(xp, c, x, y, *, Alpha: float = 1.0, Beta: float = 1.0):
 @addmm.backward
 def _(xp, c, x, y, d_out, *, Alpha: float = 1.0, Beta: float = 1.0, needs: tuple[bool, ...] = (True, True, True)):
     number = x.dtype.type
+    x, y = _conj(x, y)
     scaled = d_out * number(Alpha)
     dc = unbroadcast(xp, d_out * number(Beta), c.shape) if needs[0] else None
     return dc, (scaled @ y.T if needs[1] else None), (x.T @ scaled if needs[2] else None)
@@ -144,6 +152,7 @@ def bmm(xp, x, y):
 
 @bmm.backward
 def _(xp, x, y, d_out, *, needs: tuple[bool, ...] = (True, True)):
+    x, y = _conj(x, y)
     return (d_out @ y.swapaxes(-1, -2) if needs[0] else None), (x.swapaxes(-1, -2) @ d_out if needs[1] else None)
 
 
@@ -163,6 +172,7 @@ def mv(xp, x, vec):
 
 @mv.backward
 def _(xp, x, vec, d_out, *, needs: tuple[bool, ...] = (True, True)):
+    x, vec = _conj(x, vec)
     dx = d_out.reshape(-1, 1) * vec.reshape(1, -1) if needs[0] else None
     return dx, ((x.T @ d_out.reshape(-1, 1)).reshape(-1) if needs[1] else None)
 

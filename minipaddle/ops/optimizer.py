@@ -259,20 +259,23 @@ def decayed_adagrad(xp, param, grad, moment, lr, *, decay: float = 0.95, epsilon
 
 @op(
     "adadelta",
-    "Param, Grad, AvgSquaredGrad, AvgSquaredUpdate, LearningRate, MasterParam? -> ParamOut=Param, "
+    "Param, Grad, AvgSquaredGrad, AvgSquaredUpdate, LearningRate?, MasterParam? -> ParamOut=Param, "
     "AvgSquaredGradOut=AvgSquaredGrad, AvgSquaredUpdateOut=AvgSquaredUpdate, MasterParamOut=MasterParam?",
     infer=_over(0, 2, 3, 5),
 )
 def adadelta(
-    xp, param, grad, squared_grad, squared_update, lr, master=None, *, rho: float = 0.95, epsilon: float = 1e-6,
+    xp, param, grad, squared_grad, squared_update, lr=None, master=None, *, rho: float = 0.95, epsilon: float = 1e-6,
     multi_precision: bool = False,
 ):  # fmt: skip
-    p, g, rate = _start(param, grad, lr, master)
+    old = lr is None  # the form of Paddle 1.x: no rate, and the step is made with the new mean of squared steps
+    p, g, rate = _start(param, grad, xp.ones(1, param.dtype) if old else lr, master)
     decay, eps = p.dtype.type(rho), p.dtype.type(epsilon)
     sg = decay * squared_grad.astype(p.dtype, copy=False) + (1 - decay) * g * g
     su = squared_update.astype(p.dtype, copy=False)
     update = -xp.sqrt((su + eps) / (sg + eps)) * g
     su = decay * su + (1 - decay) * update * update
+    if old:
+        update = -xp.sqrt((su + eps) / (sg + eps)) * g
     new, master_out = _done(p + rate * update, param, master)
     return (
         new, sg.astype(squared_grad.dtype, copy=False), su.astype(squared_update.dtype, copy=False), master_out

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..backend import rng
 from ..dtypes import numpy_of as _numpy
+from ..errors import UnsupportedDtypeError
 from .creation import batch_shape, checked_shape, shape_spec
 from .manipulation import ints_of
 from .registry import Attr, DTypeNumber, Ints, Longs, Spec, op
@@ -259,7 +260,9 @@ def multinomial(xp, x, *, num_samples: int = 1, replacement: bool = False):
 
 @op("poisson", "X -> Out", random=True, infer=same_as(0), grad="Out@GRAD -> X@GRAD")
 def poisson(xp, x):
-    return rng.random(xp).poisson(x).astype(x.dtype)
+    if x.dtype.kind != "f":
+        raise UnsupportedDtypeError(f"takes floating tensors, got {x.dtype}")
+    return xp.asarray(rng.random(xp).poisson(x)).astype(x.dtype)
 
 
 @poisson.backward

@@ -106,7 +106,9 @@ def _mean(xp: Any, x: Any, axes: tuple[int, ...], keep: bool) -> Any:
     if x.dtype.kind in "iub":  # whole numbers, cut towards zero, as Paddle (bool: whether any is true)
         return x.mean(axis=axes, keepdims=keep, dtype=np.float64).astype(x.dtype)
     count = _count(x.shape, axes)
-    if x.dtype.kind != "f" or x.dtype.itemsize < 4 or not count:
+    if not count:  # nan, without the warning of `mean`
+        return x.sum(axis=axes, keepdims=keep, dtype=x.dtype) / const(x, count)
+    if x.dtype.kind != "f" or x.dtype.itemsize < 4:
         return x.mean(axis=axes, keepdims=keep, dtype=x.dtype)
     return x.sum(axis=axes, keepdims=keep) / const(x, count)  # what `mean` does, in half the time for small arrays
 

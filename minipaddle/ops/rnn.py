@@ -227,7 +227,7 @@ def _dropout(x: Any, mask: Any, p: float) -> Any:
     "Input, PreState*, WeightList*, SequenceLength? -> Out, DropoutState~, State*, Reserve~",
     infer=_infer_rnn,
     random=True,
-    grad="Input, PreState*, WeightList*, SequenceLength?, DropoutState, Reserve, Out@GRAD, State@GRAD* -> "
+    grad="Input, PreState*, WeightList*, SequenceLength?, Out#, DropoutState, Reserve, Out@GRAD, State@GRAD* -> "
     "Input@GRAD, PreState@GRAD*, WeightList@GRAD*",
 )
 def rnn(
@@ -295,6 +295,7 @@ def _(
     states,
     weights,
     lengths,
+    out,  # not used; Paddle's operator wants it
     dropped,
     reserve,
     d_out,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import AxisError
 from .registry import Spec
 
 __all__ = [
@@ -80,10 +81,10 @@ def broadcast(dtype: Any = None) -> Callable[..., Spec]:
 
 
 def axis_of(axis: int, ndim: int, name: str = "axis") -> int:
-    """A non-negative axis. ValueError when out of range."""
+    """A non-negative axis. AxisError when out of range."""
     limit = max(ndim, 1)
     if not -limit <= axis < limit:
-        raise ValueError(f"{name} = {axis} is out of range for {ndim} dimensions; expected [{-limit}, {limit - 1}]")
+        raise AxisError(f"{name} = {axis} is out of range for {ndim} dimensions; expected [{-limit}, {limit - 1}]")
     return axis + limit if axis < 0 else axis
 
 
@@ -92,7 +93,8 @@ def axes_of(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
     if axis is None or (not isinstance(axis, int) and len(axis) == 0):
         return tuple(range(ndim))
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
-    return tuple(axis_of(int(a), ndim) for a in axes) if ndim else ()
+    found = tuple(axis_of(int(a), ndim) for a in axes)
+    return found if ndim else ()
 
 
 def reduced_shape(shape: Sequence[int], axes: Sequence[int], keepdim: bool) -> tuple[int, ...]:

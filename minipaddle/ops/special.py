@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import UnsupportedDtypeError
+
 __all__ = ["digamma", "erf", "erfinv", "i0", "i0e", "i1", "i1_over_x", "i1e", "lgamma", "polygamma"]
 
 _F64 = np.dtype(np.float64)
@@ -23,6 +25,8 @@ def _in_double(type: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def function(xp: Any, x: Any) -> Any:
             if type and hasattr(xp, "recorded"):
                 return xp.recorded(type, x)
+            if x.dtype.kind == "c":
+                raise UnsupportedDtypeError(f"takes real tensors, got {x.dtype}")
             with np.errstate(all="ignore"):  # each formula is also evaluated where another one is chosen
                 return formula(xp, x.astype(_F64)).astype(x.dtype)
 

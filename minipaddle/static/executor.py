@@ -15,6 +15,7 @@ from ..compiler.pipeline import INFER_PASSES, STATIC_PASSES, compile_program
 from ..compiler.pipeline import CompiledProgram as Compiled
 from ..core.blocks import reads as reads_of
 from ..core.blocks import writes as writes_of
+from ..core.gradient_forms import completed
 from ..core.program import SPECIAL_KINDS, Program, Variable
 from ..core.scope import Scope, current_scope
 from ..core.tensor import Tensor, isinstance_strict, make_tensor
@@ -169,7 +170,7 @@ class _Plan:
     ) -> None:
         block = program.global_block()
         self.program = program
-        operators = [op for op in block.ops if op.type not in ("feed", "fetch")]
+        operators = completed([op for op in block.ops if op.type not in ("feed", "fetch")])
         made: set[str] = set()
         known = set(feeds)
         outside: dict[str, None] = {}

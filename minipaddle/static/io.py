@@ -380,21 +380,20 @@ def load_inference_model(path_prefix: str | None, executor: Executor, **kwargs: 
             raise ValueError(
                 "load_inference_model: without path_prefix, model_filename must be the bytes of the Program"
             )
-        program = pdmodel.loads(model_name, "model_filename")
+        program = detect.loads_program(model_name, "model_filename")
         _load_bytes(program, params_name, "params_filename", executor)
     else:
         path = os.fspath(path_prefix)
         found = _find_model(path, model_name, params_name)
         files = found.methods["forward"]
-        program = pdmodel.load_file(files.model)
+        program = detect.load_program(files.model)
         wanted = {v.name: v for v in program.persistables()}
         values = detect.read_parameters(files, wanted)
         for name, array in values.items():
             _check_loaded(wanted[name], array, files.params or os.path.join(files.folder or "", name))
         for name, array in values.items():
             _put(name, array, executor)
-    if not any(op.type == "fetch" for op in program.global_block().ops):
-        pdmodel.from_inference_program(program)  # says what such a Program is
+    pdmodel.from_inference_program(program)  # says what is wrong with a Program that is no model
     block = program.global_block()
     feeds = [op.output_names[0] for op in _by_column(program, "feed")]
     fetches = [block._var_recursive(op.input_names[0]) for op in _by_column(program, "fetch")]
@@ -473,7 +472,7 @@ def serialize_persistables(feed_vars: Any, fetch_vars: Any, executor: Executor, 
 @static_only
 def deserialize_program(data: bytes) -> Program:
     """The Program of `serialize_program`. ValueError for damaged bytes."""
-    return pdmodel.loads(data, "the given bytes")
+    return detect.loads_program(data, "the given bytes")
 
 
 @static_only

@@ -2,8 +2,10 @@
 from __future__ import annotations
 
 from . import dlpack, operators
+from .array import array_length, array_read, array_write, create_array
 from .attribute import *
 from .creation import *
+from .creation import fill_constant
 from .einsum import *
 from .gradient import *
 from .indexing import *

@@ -13,6 +13,7 @@ from ..core.context import context
 from ..core.dispatch import call
 from ..core.program import Variable
 from ..core.tensor import Tensor, TensorBase, isinstance_strict, make_tensor
+from ..errors import UnsupportedDtypeError, WrongTypeError
 from ..ops import creation as C
 from ..ops import elementwise as E
 from ..ops import manipulation as M
@@ -30,7 +31,27 @@ def is_symbolic(value: Any) -> bool:
     return isinstance_strict(value, Variable) or (context.recorder is not None and isinstance_strict(value, Tensor))
 
 
-def as_int(value: Any, name: str, error: type[Exception] = TypeError) -> int:
+def static_types(function: str, accepted: str, **arguments: Any) -> None:
+    """In static mode: TypeError unless the tensors among the arguments have one of the data types, named with blanks between.
+
+    Paddle refuses the others when a Program is built. Functions of one operator leave that to `ops.data_types`.
+    """
+    recorder = context.recorder
+    if recorder is None or recorder.tracing:
+        return
+    for name, value in arguments.items():
+        for v in value if isinstance(value, (list, tuple)) else (value,):
+            if not is_tensor_like(v):
+                if v is None or isinstance(v, (bool, int, float, complex)):
+                    continue
+                raise WrongTypeError(f"{function}: {name} must be a Variable, got {type(v).__name__}")
+            if v.dtype.name not in accepted.split():
+                raise UnsupportedDtypeError(
+                    f"{function}: the data type of {name} must be one of {accepted.replace(' ', ', ')}, got {v.dtype.name}; cast it first"
+                )
+
+
+def as_int(value: Any, name: str, error: type[Exception] = WrongTypeError) -> int:
     """A Python int out of an int, a NumPy integer or an eager Tensor of one element. `error` for anything else."""
     if isinstance(value, (int, np.integer)):
         return int(value)
@@ -107,7 +128,7 @@ def constant(array: np.ndarray[Any, Any], place: Any = None) -> Any:
         module = backend.current() if place is None else backend.module_for(backend.parse(place))
         return make_tensor(backend.to_module(array, module))
     if array.dtype.kind == "c":
-        return call(M.complex_, constant(np.ascontiguousarray(array.real)), constant(np.ascontiguousarray(array.imag)))
+        return call(M.complex_, constant(array.real.copy()), constant(array.imag.copy()))
     target = dtypes.from_numpy(array.dtype)
     carrier = target.name if target.name in C.ASSIGN_SLOTS else "float32" if target.is_floating else "int32"
     values = array.astype(carrier).reshape(-1).tolist()

@@ -14,7 +14,7 @@ from ..core.dispatch import call, in_place
 from ..core.recorder import spec_of
 from ..core.tensor import Tensor, TensorBase, isinstance_strict, tensor_method
 from ..dtypes import DType
-from ..errors import MisusedTensorError
+from ..errors import MisusedTensorError, WrongTypeError
 from ..ops import creation as C
 from ..ops import elementwise as E
 from ..ops import manipulation as M
@@ -44,7 +44,7 @@ def is_tensor(x: Any) -> bool:
 
 def _checked(x: Any, what: str) -> Any:
     if not is_tensor_like(x):
-        raise TypeError(f"{what} takes a Tensor, got {type(x).__name__}")
+        raise WrongTypeError(f"{what} takes a Tensor, got {type(x).__name__}")
     return x
 
 
@@ -121,7 +121,7 @@ def get_strides(x: Any) -> list[int]:
 
 def _set_data(x: Any, value: Any) -> None:
     if not isinstance_strict(value, Tensor):
-        raise TypeError(f"data of tensor {x.name!r} takes a Tensor, got {type(value).__name__}")
+        raise WrongTypeError(f"data of tensor {x.name!r} takes a Tensor, got {type(value).__name__}")
     x._replace(value._data)
 
 
@@ -237,7 +237,7 @@ def to(x: Any, *args: Any, **kwargs: Any) -> Any:
     names = {"device", "dtype", "blocking", "other"}
     unknown = set(kwargs) - names
     if unknown:
-        raise TypeError(f"to() got an unexpected keyword argument {sorted(unknown)[0]!r}")
+        raise WrongTypeError(f"to() got an unexpected keyword argument {sorted(unknown)[0]!r}")
     for value in (*args, *(kwargs[n] for n in ("other", "device", "dtype") if n in kwargs)):
         if value is None or isinstance(value, bool):
             continue
@@ -287,10 +287,10 @@ def set_value(x: Any, value: Any) -> None:
     AssertionError (which also is a ValueError) when one of them differs.
     """
     if not isinstance_strict(x, Tensor):
-        raise TypeError(f"set_value: {x.name!r} is a symbolic Variable, which has no data while a Program is recorded")
+        raise WrongTypeError(f"set_value: {x.name!r} is a symbolic Variable, which has no data while a Program is recorded")
     if is_tensor_like(value):
         if not isinstance_strict(value, Tensor):
-            raise TypeError("set_value takes data, not a symbolic Variable")
+            raise WrongTypeError("set_value takes data, not a symbolic Variable")
         array = value._data
     elif isinstance(value, np.ndarray):
         array = value
@@ -317,7 +317,7 @@ def fill_(x: Any, value: Any) -> Any:
     if is_tensor_like(value):
         value = value.item()
     if not isinstance(value, (bool, int, float, np.generic)):
-        raise TypeError(f"fill_: value must be a number, got {type(value).__name__}")
+        raise WrongTypeError(f"fill_: value must be a number, got {type(value).__name__}")
     return in_place(x, full_like(x, value))
 
 
@@ -348,3 +348,55 @@ def fill_diagonal_tensor_(
 ) -> Any:
     """Set the diagonal of dimensions `dim1` and `dim2` to `y`; returns `x`."""
     return in_place(x, fill_diagonal_tensor(x, y, offset, dim1, dim2))
+
+
+# --- under the names that Paddle's own scripts use
+
+
+@tensor_method("_numel")
+def _numel(x: Any) -> int:
+    """Number of elements."""
+    return int(x.size)
+
+
+@tensor_method("_bump_inplace_version")
+def _bump_inplace_version(x: Tensor) -> None:
+    """Count a change in place that was made behind minipaddle's back."""
+    x._version[0] += 1
+
+
+@tensor_method("_grad_ivar", "_grad_value")
+def _grad_ivar(x: Tensor) -> Any:
+    """The gradient, None if there is none."""
+    return x.grad
+
+
+@tensor_method("_copy_gradient_from")
+def _copy_gradient_from(x: Tensor, other: Tensor) -> None:
+    """Set the gradient to the values of another tensor."""
+    x.grad = other.detach()
+
+
+@tensor_method("_slice")
+def _slice(x: Tensor, begin: int, end: int) -> Any:
+    """Rows `begin` to `end`, in the same memory."""
+    return x.detach()[begin:end]
+
+
+@tensor_method("_to_dlpack")
+def _to_dlpack(x: Tensor) -> Any:
+    """The DLPack capsule; memory is shared."""
+    return x.detach().__dlpack__()
+
+
+@tensor_method("_to")
+def _to(x: Tensor, device: Any = None, dtype: Any = None, blocking: bool | None = None) -> Any:
+    """Change the device, the dtype or both of the tensor itself; returns it.
+
+    ValueError for something that is no device, AssertionError for a `blocking` that is no bool.
+    """
+    if device is not None and not isinstance(device, (str, Place)):
+        raise ValueError(f"_to: device must be a str or a place, got {type(device).__name__}")
+    assert blocking is None or isinstance(blocking, bool), "_to: blocking must be True, False or None"
+    x._replace(to(x.detach(), *(v for v in (device, dtype) if v is not None))._data)
+    return x

@@ -17,10 +17,11 @@ from ..core.program import Variable
 from ..core.recorder import spec_of
 from ..core.tensor import isinstance_strict, make_tensor, tensor_method
 from ..dtypes import DType
+from ..errors import UnsupportedDtypeError, WrongTypeError
 from ..ops import creation as C
 from ..ops import elementwise as E
 from ..ops import manipulation as M
-from .arguments import as_int, constant, ints_or_tensors, is_symbolic, is_tensor_like, with_shape
+from .arguments import as_int, constant, ints_or_tensors, is_symbolic, is_tensor_like, static_types, with_shape
 
 __all__ = [
     "arange",
@@ -71,7 +72,7 @@ def _numbers(data: Any) -> np.ndarray[Any, Any]:
             ) from None
         inferred = True
     else:
-        raise TypeError(
+        raise WrongTypeError(
             f"to_tensor takes a number, a list, a tuple, a numpy.ndarray or a paddle.Tensor, got {type(data).__name__}"
         )
     kind = array.dtype.kind
@@ -159,6 +160,7 @@ def assign(x: Any, output: Any = None) -> Any:
     `output`, if given, is overwritten and returned. The gradient passes.
     """
     if is_tensor_like(x):
+        static_types("assign", "bool int8 int32 int64 uint8 float16 bfloat16 float32 float64", x=x)
         made = call(M.assign, x)
     else:
         if _holds_variable(x):
@@ -166,7 +168,7 @@ def assign(x: Any, output: Any = None) -> Any:
         else:
             if not isinstance(x, (list, tuple, np.ndarray)):
                 if not isinstance(x, (bool, int, float, np.generic)):
-                    raise TypeError(
+                    raise WrongTypeError(
                         f"assign takes a Tensor, numpy.ndarray, list or number, got {type(x).__name__} {str(x)[:60]}"
                     )
                 x = [x]
@@ -176,12 +178,12 @@ def assign(x: Any, output: Any = None) -> Any:
             if array.dtype.kind in "OUS":
                 raise ValueError(f"assign: {array.dtype} data cannot be put into a tensor; expected numbers")
             if array.dtype.name not in ("bool", "float32", "int32", "int64"):
-                raise TypeError(f"assign takes bool, float32, float64, int32 or int64 data, got {array.dtype}")
+                raise UnsupportedDtypeError(f"assign takes bool, float32, float64, int32 or int64 data, got {array.dtype}")
             made = constant(array)
     if output is None:
         return made
     if not is_tensor_like(output):
-        raise TypeError(f"assign: output must be a Tensor, got {type(output).__name__}")
+        raise WrongTypeError(f"assign: output must be a Tensor, got {type(output).__name__}")
     return in_place(output, made)
 
 
@@ -218,7 +220,7 @@ def _fill_number(value: Any, target: DType) -> tuple[float, str]:
     """Value and `str_value` of `fill_constant`."""
     if isinstance(value, (builtins.complex, np.complexfloating)):
         if not target.is_complex:
-            raise TypeError(f"a complex number cannot fill a tensor of {target.name}; give dtype='complex64'")
+            raise UnsupportedDtypeError(f"a complex number cannot fill a tensor of {target.name}; give dtype='complex64'")
         return float(value.real), str(builtins.complex(value))
     if isinstance(value, np.ndarray):
         value = value.item()
@@ -227,7 +229,7 @@ def _fill_number(value: Any, target: DType) -> tuple[float, str]:
         if target.is_floating or target.is_complex or not math.isfinite(number):
             return number, str(number)
         return number, str(int(value))
-    raise TypeError(f"fill_value must be a number or a Tensor, got {type(value).__name__}")
+    raise WrongTypeError(f"fill_value must be a number or a Tensor, got {type(value).__name__}")
 
 
 def zeros(shape: Any, dtype: Any = None, name: str | None = None) -> Any:
@@ -240,8 +242,17 @@ def ones(shape: Any, dtype: Any = None, name: str | None = None) -> Any:
     return full(shape, 1, dtype)
 
 
+def fill_constant(
+    shape: Any, dtype: Any, value: Any, force_cpu: bool = False, out: Any = None, name: str | None = None
+) -> Any:
+    """`full` with its arguments in the older order. out: a tensor to write into, and to return. force_cpu: no effect."""
+    made = full(shape, value, dtype)
+    return made if out is None else assign(made, out)
+
+
 def full_like(x: Any, fill_value: Any, dtype: Any = None, name: str | None = None) -> Any:
     """A tensor with the shape (and, without `dtype`, the type) of `x`, filled with one number."""
+    static_types("full_like", "bool int16 int32 int64 float16 bfloat16 float32 float64", x=x)
     target = x.dtype if dtype is None else dtypes.as_dtype(dtype)
     if is_tensor_like(fill_value):
         return call(
@@ -254,11 +265,13 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None, name: str | None = Non
 
 def zeros_like(x: Any, dtype: Any = None, name: str | None = None) -> Any:
     """Zeros with the shape and type of `x`."""
+    static_types("zeros_like", "bool int16 int32 int64 float16 bfloat16 float32 float64", x=x)
     return full_like(x, 0, dtype)
 
 
 def ones_like(x: Any, dtype: Any = None, name: str | None = None) -> Any:
     """Ones with the shape and type of `x`."""
+    static_types("ones_like", "bool int16 int32 int64 float16 bfloat16 float32 float64", x=x)
     return full_like(x, 1, dtype)
 
 
@@ -277,7 +290,7 @@ def eye(num_rows: int, num_columns: int | None = None, dtype: Any = None, name: 
     """The identity matrix, [num_rows, num_columns]. TypeError for negative or non-integer sizes."""
     for what, n in (("num_rows", num_rows), ("num_columns", num_columns)):
         if n is not None and (not isinstance(n, (int, np.integer)) or n < 0):
-            raise TypeError(f"eye: {what} must be a non-negative int, got {n!r}")
+            raise WrongTypeError(f"eye: {what} must be a non-negative int, got {n!r}")
     columns = num_rows if num_columns is None else num_columns
     return call(C.eye, num_rows=int(num_rows), num_columns=int(columns), dtype=_dtype_or_default(dtype).proto)
 
@@ -355,7 +368,7 @@ def meshgrid(*args: Any, **kwargs: Any) -> list[Any]:
     tensors = list(args[0]) if len(args) == 1 and isinstance(args[0], (list, tuple)) else list(args)
     unknown = set(kwargs) - {"name"}
     if unknown:
-        raise TypeError(f"meshgrid got an unexpected keyword argument {sorted(unknown)[0]!r}")
+        raise WrongTypeError(f"meshgrid got an unexpected keyword argument {sorted(unknown)[0]!r}")
     return list(call(M.meshgrid, tensors))
 
 
@@ -377,9 +390,9 @@ def triu(x: Any, diagonal: int = 0, name: str | None = None) -> Any:
 def _index_sizes(what: str, row: Any, col: Any, offset: Any) -> None:
     for name, n in (("row", row), ("col", col)):
         if not isinstance(n, (int, np.integer)) or n < 0:
-            raise TypeError(f"{what}: {name} must be a non-negative int, got {n!r}")
+            raise WrongTypeError(f"{what}: {name} must be a non-negative int, got {n!r}")
     if not isinstance(offset, (int, np.integer)):
-        raise TypeError(f"{what}: offset must be an int, got {type(offset).__name__}")
+        raise WrongTypeError(f"{what}: offset must be an int, got {type(offset).__name__}")
 
 
 def tril_indices(row: int, col: int, offset: int = 0, dtype: Any = "int64") -> Any:

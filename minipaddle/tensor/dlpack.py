@@ -7,6 +7,7 @@ import numpy as np
 
 from ..core.tensor import Tensor, isinstance_strict, make_tensor
 from ..dtypes import from_numpy
+from ..errors import WrongTypeError
 
 __all__ = ["from_dlpack", "to_dlpack"]
 
@@ -27,7 +28,7 @@ class _Capsule:
 def to_dlpack(x: Any) -> Any:
     """The DLPack capsule of a Tensor; memory is shared. TypeError for anything else."""
     if not isinstance_strict(x, Tensor):
-        raise TypeError(f"to_dlpack takes a Tensor, got {type(x).__name__}")
+        raise WrongTypeError(f"to_dlpack takes a Tensor, got {type(x).__name__}")
     return x.detach().__dlpack__()
 
 
@@ -36,12 +37,12 @@ def from_dlpack(dlpack: Any) -> Any:
     if type(dlpack).__name__ == "PyCapsule":
         dlpack = _Capsule(dlpack)
     if not hasattr(dlpack, "__dlpack__"):
-        raise TypeError(f"from_dlpack takes a DLPack capsule or an object with __dlpack__, got {type(dlpack).__name__}")
+        raise WrongTypeError(f"from_dlpack takes a DLPack capsule or an object with __dlpack__, got {type(dlpack).__name__}")
     if dlpack.__dlpack_device__()[0] == 2:
         try:
             import cupy
         except ImportError:
-            raise TypeError("from_dlpack: the data is on a GPU, which needs CuPy (pip install 'minipaddle[gpu]')") from None
+            raise WrongTypeError("from_dlpack: the data is on a GPU, which needs CuPy (pip install 'minipaddle[gpu]')") from None
         array = cupy.from_dlpack(dlpack)
     else:
         array = np.from_dlpack(dlpack)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..core import tape
 from ..core.tensor import Tensor, isinstance_strict, tensor_method
-from ..errors import MisusedTensorError, NotSupportedError
+from ..errors import MisusedTensorError, NotSupportedError, WrongTypeError
 
 __all__ = ["grad"]
 
@@ -88,8 +88,8 @@ def grad(
     """Gradients of the sum of `outputs`, weighted by `grad_outputs` (default ones), with respect to each of `inputs`.
 
     outputs, inputs: a Tensor or a list of Tensors. create_graph: record the calculation, so that the results can be
-    differentiated again; `retain_graph` has the same value unless given. no_grad_vars: tensors that count as
-    constants. No ``.grad`` changes. Returns a list, in which an input that plays no part has None if `allow_unused`,
+    differentiated again. retain_graph: the graph is kept whatever it says, as in Paddle; only backward() frees it.
+    no_grad_vars: tensors that count as constants. No ``.grad`` changes. Returns a list, in which an input that plays no part has None if `allow_unused`,
     else ValueError. AssertionError for arguments of the wrong type.
     """
     outs, ins = tensors_of(outputs, "outputs"), tensors_of(inputs, "inputs")
@@ -103,8 +103,9 @@ def grad(
     flag_of(create_graph, "create_graph")
     if not flag_of(only_inputs, "only_inputs"):
         raise MisusedTensorError("only_inputs=False is not supported, as in Paddle; use backward() instead")
-    retain = create_graph if retain_graph is None else flag_of(retain_graph, "retain_graph")
-    return tape.grad(outs, ins, seeds, retain, create_graph, flag_of(allow_unused, "allow_unused"), constants)
+    if retain_graph is not None:
+        flag_of(retain_graph, "retain_graph")
+    return tape.grad(outs, ins, seeds, True, create_graph, flag_of(allow_unused, "allow_unused"), constants)
 
 
 class TensorHookRemoveHelper:
@@ -134,7 +135,7 @@ def register_hook(self: Any, hook: Callable[[Tensor], Tensor | None]) -> TensorH
             "the arguments or the results of the traced function"
         )
     if not callable(hook):
-        raise TypeError(f"register_hook takes a function of the gradient, got {type(hook).__name__}")
+        raise WrongTypeError(f"register_hook takes a function of the gradient, got {type(hook).__name__}")
     if self._stop_gradient:
         raise RuntimeError(f"tensor {self.name!r} has stop_gradient=True, so it gets no gradient and takes no hook")
     if self._edge is None:

@@ -20,6 +20,7 @@ from ..core.context import context
 from ..core.dispatch import call, in_place
 from ..core.recorder import spec_of
 from ..core.tensor import Tensor, isinstance_strict, tensor_method
+from ..errors import UnsupportedDtypeError, WrongTypeError
 from ..ops import elementwise as E
 from ..ops import indexing as I
 from ..ops import manipulation as M
@@ -120,7 +121,7 @@ def _bound(value: Any, what: str) -> Any:
         if is_symbolic(value):
             return value
         if value._data.size != 1 or value._data.dtype.kind not in "iu":
-            raise TypeError(
+            raise UnsupportedDtypeError(
                 f"the {what} of a slice must be one integer, got a tensor of shape {value.shape} and {value.dtype}"
             )
         return int(value)
@@ -128,7 +129,7 @@ def _bound(value: Any, what: str) -> Any:
         return int(value)
     if isinstance(value, np.ndarray) and value.size == 1 and value.dtype.kind in "iu":
         return int(value.item())
-    raise TypeError(f"the {what} of a slice must be an integer, got {type(value).__name__}")
+    raise WrongTypeError(f"the {what} of a slice must be an integer, got {type(value).__name__}")
 
 
 def parse(item: Any, spec: Spec) -> Index:

@@ -11,6 +11,7 @@ from .. import dtypes
 from ..core.dispatch import call
 from ..core.recorder import spec_of
 from ..core.tensor import tensor_method
+from ..errors import UnsupportedDtypeError, WrongTypeError
 from ..ops import elementwise as E
 from ..ops import indexing as I
 from ..ops import linalg as L
@@ -18,14 +19,14 @@ from ..ops import matmul as M
 from ..ops import reduction as R
 from ..ops.shapes import axis_of
 from . import creation, manipulation, random
-from .arguments import as_ints, is_symbolic, is_tensor_like
+from .arguments import as_ints, is_symbolic, is_tensor_like, static_types
 from .math import abs as _abs
 from .math import clip, inverse, maximum, mm, pow, same_types, sqrt
 from .math import max as _max
 from .math import min as _min
 from .math import sum as _sum
 from .operators import cast_to, number_like
-from .stat import mean
+from .stat import mean, numel
 
 __all__ = [
     "bincount", "bmm", "cdist", "cholesky", "cholesky_solve", "cond", "corrcoef", "cov", "cross", "det", "dist", "dot", "eig", "eigh",
@@ -46,6 +47,7 @@ def matmul(x: Any, y: Any, transpose_x: bool = False, transpose_y: bool = False,
 
     `transpose_x` and `transpose_y` swap the last two dimensions first. ValueError for two types or sizes that do not fit.
     """
+    static_types("matmul", "int8 float16 bfloat16 float32 float64 complex64 complex128", x=x, y=y)
     try:
         if x._data.dtype is y._data.dtype:
             return call(M.matmul_v2, x, y, trans_x=transpose_x, trans_y=transpose_y)
@@ -84,7 +86,7 @@ def cross(x: Any, y: Any, axis: int | None = 9, name: str | None = None) -> Any:
 def multi_dot(x: Any, name: str | None = None) -> Any:
     """The product of a list of matrices in the cheapest order; the first and the last one may be vectors."""
     if not isinstance(x, (list, tuple)):
-        raise TypeError(f"multi_dot takes a list of Tensors, got {type(x).__name__}")
+        raise WrongTypeError(f"multi_dot takes a list of Tensors, got {type(x).__name__}")
     for other in x[1:]:
         same_types(x[0], other, "multi_dot")
     return call(M.multi_dot, list(x))
@@ -140,6 +142,7 @@ def norm(x: Any, p: Any = "fro", axis: Any = None, keepdim: bool = False, name: 
 
     p: "fro" or a number; over two axes as well the norm of the elements, not an operator norm, as Paddle 2.6.2 has it.
     """
+    static_types("norm", "float32 float64", x=x)
     if not isinstance(p, (str, int, float)) or (isinstance(p, str) and p != "fro"):
         raise ValueError(f"norm: p must be a number or 'fro', got {p!r}")
     if isinstance(axis, (list, tuple)) and len(axis) == 1:
@@ -241,7 +244,7 @@ def cov(
     if len(shape) not in (1, 2):
         raise ValueError(f"cov takes one or two dimensions, got {len(shape)}")
     if x.dtype.name not in ("float32", "float64"):
-        raise TypeError(f"cov takes float32 or float64, got {x.dtype.name}")
+        raise UnsupportedDtypeError(f"cov takes float32 or float64, got {x.dtype.name}")
     if len(shape) == 1:
         x = manipulation.reshape(x, [1, -1])
     elif not rowvar and shape[0] != 1:
@@ -252,7 +255,7 @@ def cov(
         if given is None:
             continue
         found = spec_of(given).shape
-        if len(found) > 1 or found != (count,):
+        if len(found) != 1 or (found != (count,) and -1 not in (count, found[0])):
             raise ValueError(f"cov: {what} must be a vector of {count} elements, got shape {list(found)}")
         if not is_symbolic(given):
             if bool(_min(given) < 0):
@@ -264,6 +267,8 @@ def cov(
     if weights is None:
         average, weighted = mean(x, axis=1, keepdim=True), x
         divisor: Any = float(max(count - int(ddof), 0))
+        if count == -1:  # known when the Program runs
+            divisor = clip(cast_to(numel(x), x.dtype) / cast_to(numel(average), x.dtype) - float(ddof), min=0.0)
     else:
         total = _sum(weights)
         if not is_symbolic(total) and float(total) == 0:
@@ -511,7 +516,7 @@ def pca_lowrank(x: Any, q: int | None = None, center: bool = True, niter: int = 
 def histogram(input: Any, bins: int = 100, min: int = 0, max: int = 0, name: str | None = None) -> Any:
     """How many elements fall into each of `bins` equal parts of [min, max] (of the range of the data if both are 0); int64 [bins]."""
     if input.dtype.name not in ("int32", "int64", "float32", "float64"):
-        raise TypeError(f"histogram takes int32, int64, float32 or float64, got {input.dtype.name}")
+        raise UnsupportedDtypeError(f"histogram takes int32, int64, float32 or float64, got {input.dtype.name}")
     return call(L.histogram, input, bins=int(bins), min=min, max=max)
 
 
@@ -519,5 +524,5 @@ def histogram(input: Any, bins: int = 100, min: int = 0, max: int = 0, name: str
 def bincount(x: Any, weights: Any = None, minlength: int = 0, name: str | None = None) -> Any:
     """How often each number from 0 on occurs in a vector of integers, or the sum of its weights; at least `minlength` long."""
     if x.dtype.name not in ("int32", "int64"):
-        raise TypeError(f"bincount takes int32 or int64, got {x.dtype.name}")
+        raise UnsupportedDtypeError(f"bincount takes int32 or int64, got {x.dtype.name}")
     return call(L.bincount, x, weights, minlength=int(minlength))

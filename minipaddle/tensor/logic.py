@@ -10,7 +10,7 @@ from ..ops import creation as C
 from ..ops import elementwise as E
 from ..ops.registry import Op
 from . import creation
-from .arguments import is_tensor_like
+from .arguments import is_tensor_like, static_types
 from .math import changing, same_types
 from .operators import number_like
 
@@ -25,6 +25,7 @@ def _comparison(name: str, op: Op, meaning: str) -> Callable[..., Any]:
     def function(x: Any, y: Any, name: str | None = None) -> Any:
         if not is_tensor_like(y) and isinstance(y, (bool, int, float)):
             y = number_like(y, x, x.dtype)
+        static_types(what, "bool float16 bfloat16 float32 float64 uint8 int8 int16 int32 int64", x=x, y=y)
         return call(op, *same_types(x, y, what))
 
     what = name

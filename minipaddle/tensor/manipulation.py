@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..core.dispatch import call, in_place
+from ..core.dispatch import before_change, call, in_place
 from ..core.recorder import spec_of
 from ..core.tensor import TensorBase, tensor_method
-from ..errors import MisusedTensorError
+from ..errors import MisusedTensorError, WrongTypeError
 from ..ops import creation as C
 from ..ops import elementwise as E
 from ..ops import indexing as I
 from ..ops import manipulation as M
 from ..ops.shapes import axis_of
 from ..ops.shapes import broadcast_shape as _broadcast_shape
-from .arguments import as_int, as_ints, ints_or_tensors, is_symbolic, is_tensor_like, own_dimensions
+from .arguments import as_int, as_ints, ints_or_tensors, is_symbolic, is_tensor_like, own_dimensions, static_types
 from .creation import to_tensor, tril, triu
 
 __all__ = [
@@ -108,6 +108,7 @@ def transpose(x: Any, perm: Any, name: str | None = None) -> Any:
 @tensor_method("t")
 def t(input: Any, name: str | None = None) -> Any:
     """The transpose of a tensor of at most two dimensions."""
+    static_types("t", "float16 float32 float64 int32 int64", input=input)
     ndim = spec_of(input).ndim
     if ndim > 2:
         raise ValueError(f"t takes a tensor of at most 2 dimensions, got {ndim}; use transpose with a perm")
@@ -162,12 +163,14 @@ def swapaxes(x: Any, axis0: int, axis1: int, name: str | None = None) -> Any:
 @tensor_method("squeeze")
 def squeeze(x: Any, axis: Any = None, name: str | None = None) -> Any:
     """Without the dimensions of length 1 (all, or those listed in `axis`); others are left as they are."""
+    static_types("squeeze", "bool int8 int32 int64 float16 bfloat16 float32 float64 complex64 complex128", x=x)
     return call(M.squeeze2, x, axes=[] if axis is None else as_ints(axis, "axis"))
 
 
 @tensor_method("unsqueeze")
 def unsqueeze(x: Any, axis: Any, name: str | None = None) -> Any:
     """With new dimensions of length 1 at `axis` (an int, a list, or an int tensor)."""
+    static_types("unsqueeze", "bool int8 int16 int32 int64 float16 bfloat16 float32 float64 complex64 complex128", x=x)
     attribute, whole, parts = ints_or_tensors(axis, "axis")
     return call(M.unsqueeze2, x, whole, parts, axes=[] if parts else attribute)
 
@@ -175,6 +178,7 @@ def unsqueeze(x: Any, axis: Any, name: str | None = None) -> Any:
 @tensor_method("flatten")
 def flatten(x: Any, start_axis: int = 0, stop_axis: int = -1, name: str | None = None) -> Any:
     """Dimensions `start_axis` to `stop_axis` (inclusive) as one. ValueError when start lies behind stop."""
+    static_types("flatten", "int8 int16 int32 int64 uint8 float16 bfloat16 float32 float64", x=x)
     ndim = spec_of(x).ndim
     for what, axis in (("start_axis", start_axis), ("stop_axis", stop_axis)):
         if not isinstance(axis, (int, np.integer)) or not -max(ndim, 1) <= axis < max(ndim, 1):
@@ -303,7 +307,7 @@ def split(x: Any, num_or_sections: Any, axis: Any = 0, name: str | None = None) 
             raise ValueError(f"split: num_or_sections must be positive, got {num_or_sections}")
         return list(call(M.split, x, axis_tensor, num=int(num_or_sections), axis=at))
     if not isinstance(num_or_sections, (list, tuple)):
-        raise TypeError(
+        raise WrongTypeError(
             f"split: num_or_sections must be an int, a list or a tuple, got {type(num_or_sections).__name__}"
         )
     sections, _, parts = ints_or_tensors(num_or_sections, "num_or_sections")
@@ -316,7 +320,7 @@ def split(x: Any, num_or_sections: Any, axis: Any = 0, name: str | None = None) 
 def chunk(x: Any, chunks: int, axis: Any = 0, name: str | None = None) -> list[Any]:
     """A list of `chunks` equal parts along `axis`. TypeError when `chunks` is no int."""
     if not isinstance(chunks, (int, np.integer)):
-        raise TypeError(f"chunk: chunks must be an int, got {type(chunks).__name__}")
+        raise WrongTypeError(f"chunk: chunks must be an int, got {type(chunks).__name__}")
     return split(x, chunks, axis)
 
 
@@ -370,7 +374,7 @@ def unstack(x: Any, axis: int = 0, num: int | None = None) -> list[Any]:
 def unbind(input: Any, axis: int = 0) -> list[Any]:
     """A list of the slices along `axis`, without that dimension (views)."""
     if not isinstance(axis, (int, np.integer)):
-        raise TypeError(f"unbind: axis must be an int, got {type(axis).__name__}")
+        raise WrongTypeError(f"unbind: axis must be an int, got {type(axis).__name__}")
     _length_known(input, axis, "unbind")
     return list(call(M.unbind, input, axis=int(axis)))
 
@@ -599,7 +603,7 @@ def index_fill(x: Any, index: Any, axis: int, value: Any, name: str | None = Non
     """`x` with its slices number `index` along `axis` set to one number (or 0-D tensor)."""
     ndim = spec_of(x).ndim
     if not isinstance(axis, (int, np.integer)):
-        raise TypeError(f"index_fill: axis must be an int, got {type(axis).__name__}")
+        raise WrongTypeError(f"index_fill: axis must be an int, got {type(axis).__name__}")
     at = axis_of(int(axis), ndim)
     if is_tensor_like(value):
         if spec_of(value).ndim:
@@ -641,6 +645,8 @@ def _broadcast_but(x: Any, other: Any, axis: int) -> Any:
     wanted = [*shape[:axis], own[axis], *shape[axis:]]
     if -1 not in wanted and tuple(wanted) == tuple(own):
         return x
+    if -1 in shape:  # found when the Program runs
+        return broadcast_tensors([x, slice(other, [axis], [0], [1])])[0]
     return call(M.expand_v2, x, shape=wanted)
 
 
@@ -666,7 +672,9 @@ def put_along_axis(
     if broadcast:
         indices = _broadcast_but(indices, arr, at)
     shape = list(spec_of(indices).shape)
-    if list(spec_of(values).shape) != shape:
+    if -1 in shape:
+        values = broadcast_tensors([values, indices])[0] if spec_of(values).ndim < len(shape) or spec_of(values).size == 1 else values
+    elif list(spec_of(values).shape) != shape:
         values = call(M.expand_v2, values, shape=shape)
     return call(I.put_along_axis, arr, indices, values, Axis=at, Reduce=reduce, Include_self=bool(include_self))
 
@@ -675,7 +683,7 @@ def put_along_axis(
 def masked_fill(x: Any, mask: Any, value: Any, name: str | None = None) -> Any:
     """`x` with `value` (a number or 0-D tensor) where `mask` is True; `mask` broadcasts."""
     if is_tensor_like(value) and spec_of(value).ndim:
-        if spec_of(value).size != 1:
+        if spec_of(value).size not in (1, -1):
             raise ValueError(
                 f"masked_fill: value must be a number or one element, got shape {list(spec_of(value).shape)}"
             )
@@ -684,11 +692,8 @@ def masked_fill(x: Any, mask: Any, value: Any, name: str | None = None) -> Any:
         value = to_tensor(value, dtype=x.dtype)
     elif value.dtype is not x.dtype:
         value = _cast(value, x.dtype)
-    shape = _broadcast_shape(spec_of(x).shape, spec_of(mask).shape)
-    if tuple(spec_of(mask).shape) != tuple(shape) or -1 in shape:
-        mask = call(M.expand_as_v2, mask, x, target_shape=list(spec_of(x).shape))
-    if tuple(spec_of(x).shape) != tuple(shape):
-        x = expand(x, list(shape))
+    if tuple(spec_of(mask).shape) != tuple(spec_of(x).shape) or -1 in spec_of(x).shape:
+        mask, x = broadcast_tensors([mask, x])
     return call(I.where, mask, call(M.expand_as_v2, value, x, target_shape=list(spec_of(x).shape)), x)
 
 
@@ -784,7 +789,7 @@ def _in_place(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def method(x: Any, *args: Any, **kwargs: Any) -> Any:
-        return in_place(x, function(x, *args, **kwargs))
+        return in_place(x, function(before_change(x), *args, **kwargs))
 
     method.__name__ = method.__qualname__ = function.__name__ + "_"
     method.__doc__ = f"`{function.__name__}`, changing `x` itself."

@@ -17,11 +17,14 @@ import numpy as np
 
 from .. import dtypes
 from ..core.context import context
-from ..core.dispatch import call, in_place
+from ..core.control_flow import while_loop
+from ..core.dispatch import before_change, call, in_place
 from ..core.recorder import spec_of
 from ..core.tensor import tensor_method
 from ..dtypes import DType, as_dtype
+from ..errors import UnsupportedDtypeError, WrongTypeError
 from ..ops import activation as A
+from ..ops import creation as C
 from ..ops import elementwise as E
 from ..ops import indexing as I
 from ..ops import linalg as L
@@ -30,7 +33,7 @@ from ..ops import reduction as R
 from ..ops.registry import Op
 from ..ops.shapes import axis_of
 from . import creation, manipulation
-from .arguments import as_int, as_ints, is_symbolic, is_tensor_like
+from .arguments import as_int, as_ints, is_symbolic, is_tensor_like, static_types
 from .operators import cast_to, number_like
 
 __all__ = [
@@ -118,6 +121,7 @@ trunc = _unary("trunc", E.trunc, "x without its fraction", "input")
 @tensor_method("neg")
 def neg(x: Any, name: str | None = None) -> Any:
     """-x."""
+    static_types("neg", "int8 int16 int32 int64 uint8 float16 bfloat16 float32 float64 complex64 complex128", x=x)
     return call(E.scale, x, scale=-1.0)
 
 
@@ -132,6 +136,7 @@ def scale(
     x: Any, scale: Any = 1.0, bias: float = 0.0, bias_after_scale: bool = True, act: str | None = None, name: str | None = None
 ) -> Any:
     """scale * x + bias, or scale * (x + bias); `scale` a number or a tensor of one element, `act` an activation put on top."""
+    static_types("scale", "int8 int16 int32 int64 uint8 float16 bfloat16 float32 float64 complex64 complex128", x=x)
     if is_tensor_like(scale):
         out = call(E.scale, x, scale, bias=float(bias), bias_after_scale=bias_after_scale)
     else:
@@ -163,7 +168,7 @@ def logit(x: Any, eps: float | None = None, name: str | None = None) -> Any:
 def polygamma(x: Any, n: int, name: str | None = None) -> Any:
     """The n-th derivative of `digamma`, n >= 0."""
     if not isinstance(n, int):
-        raise TypeError(f"polygamma: n must be an int, got {type(n).__name__}")
+        raise WrongTypeError(f"polygamma: n must be an int, got {type(n).__name__}")
     if n < 0:
         raise ValueError(f"polygamma: n must not be negative, got {n}")
     return digamma(x) if n == 0 else call(E.polygamma, x, n=n)
@@ -182,7 +187,7 @@ def multigammaln(x: Any, p: int, name: str | None = None) -> Any:
 def frac(x: Any, name: str | None = None) -> Any:
     """The fraction: x - trunc(x), with the sign of x."""
     if x.dtype.name not in ("int32", "int64", "float32", "float64"):
-        raise TypeError(f"frac takes int32, int64, float32 or float64, got {x.dtype.name}")
+        raise UnsupportedDtypeError(f"frac takes int32, int64, float32 or float64, got {x.dtype.name}")
     return subtract(x, trunc(x))
 
 
@@ -190,7 +195,7 @@ def frac(x: Any, name: str | None = None) -> Any:
 def sgn(x: Any, name: str | None = None) -> Any:
     """The sign; for complex numbers x / |x|, 0 for 0."""
     if x.dtype.name not in ("float16", "float32", "float64", "complex64", "complex128"):
-        raise TypeError(f"sgn takes floating or complex tensors, got {x.dtype.name}")
+        raise UnsupportedDtypeError(f"sgn takes floating or complex tensors, got {x.dtype.name}")
     if not x.dtype.is_complex:
         return sign(x)
     size = abs(x)
@@ -205,12 +210,14 @@ def _to_float(x: Any) -> Any:
 @tensor_method("rad2deg")
 def rad2deg(x: Any, name: str | None = None) -> Any:
     """Degrees of radians; float32 for integers."""
+    static_types("rad2deg", "float32 float64 int32 int64", x=x)
     return call(E.scale, _to_float(x), scale=180 / math.pi)
 
 
 @tensor_method("deg2rad")
 def deg2rad(x: Any, name: str | None = None) -> Any:
     """Radians of degrees; float32 for integers."""
+    static_types("deg2rad", "float32 float64 int32 int64", x=x)
     return call(E.scale, _to_float(x), scale=math.pi / 180)
 
 
@@ -233,7 +240,7 @@ def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: fl
 def frexp(x: Any, name: str | None = None) -> tuple[Any, Any]:
     """Mantissa in (-1, -0.5] or [0.5, 1) and exponent with x = mantissa * 2**exponent, both of the type of `x`."""
     if x.dtype.name not in ("float32", "float64"):
-        raise TypeError(f"frexp takes float32 or float64, got {x.dtype.name}")
+        raise UnsupportedDtypeError(f"frexp takes float32 or float64, got {x.dtype.name}")
     size = abs(x)
     exponent = floor(log2(size))
     exponent = call(I.where, isinf(exponent), creation.zeros_like(exponent), exponent)
@@ -247,6 +254,7 @@ def frexp(x: Any, name: str | None = None) -> tuple[Any, Any]:
 @tensor_method("clip")
 def clip(x: Any, min: Any = None, max: Any = None, name: str | None = None) -> Any:
     """`x` limited to [min, max]: numbers or tensors of one element, None for no limit."""
+    static_types("clip", "float16 bfloat16 float32 float64 int32 int64", x=x)
     name_ = x.dtype.name
     if name_ in ("int32", "int64"):
         # the numbers that Paddle writes for "no limit"; `clip` takes them as that
@@ -265,7 +273,7 @@ def clip(x: Any, min: Any = None, max: Any = None, name: str | None = None) -> A
             return (value, default) if is_symbolic(value) else (None, value.item())
         if isinstance(value, (int, float, np.number)):
             return None, value.item() if isinstance(value, np.number) else value
-        raise TypeError(f"clip: {what} must be a number or a Tensor, got {type(value).__name__}")
+        raise WrongTypeError(f"clip: {what} must be a number or a Tensor, got {type(value).__name__}")
 
     low, least = bound(min, lowest, "min")
     high, greatest = bound(max, highest, "max")
@@ -301,9 +309,13 @@ def _binary(name: str, op: Op, meaning: str, widen: bool = False) -> Callable[..
                 return call(op, x, y)
         except AttributeError:  # symbolic Variables, or no tensors at all
             pass
+        static_types(what, accepted, x=x, y=y)
         return call(op, *same_types(x, y, what, widen))
 
     what = name
+    accepted = "bool float16 bfloat16 float32 float64 int32 int64"
+    if name in ("add", "subtract", "multiply", "divide", "maximum", "kron", "nextafter", "atan2"):
+        accepted += " complex64 complex128"
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"{meaning}, with broadcasting. ValueError for operands of different types."
     return tensor_method(name)(function)
@@ -335,26 +347,29 @@ def pow(x: Any, y: Any, name: str | None = None) -> Any:
     if isinstance(y, (int, float, np.number)):
         return call(E.pow_, x, factor=y.item() if isinstance(y, np.number) else y)
     if not is_tensor_like(y):
-        raise TypeError(f"pow: y must be a number or a Tensor, got {type(y).__name__}")
+        raise WrongTypeError(f"pow: y must be a number or a Tensor, got {type(y).__name__}")
     return call(E.elementwise_pow, *same_types(x, y, "pow"))
 
 
 @tensor_method("gcd")
 def gcd(x: Any, y: Any, name: str | None = None) -> Any:
     """Greatest common divisor of integers, never negative; broadcasts. How long Euclid's loop runs depends on the values."""
+    static_types("gcd", "int32 int64", x=x, y=y)
     x, y = same_types(x, y, "gcd")
-    shape = manipulation.broadcast_shape(spec_of(x).shape, spec_of(y).shape)
-    x, y = abs(manipulation.broadcast_to(x, shape)), abs(manipulation.broadcast_to(y, shape))
-    while bool(any(y != 0)):
+
+    def step(x: Any, y: Any) -> list[Any]:
         open_ = y != 0
         rest = remainder(x, call(I.where, open_, y, creation.ones_like(y)))
-        x, y = call(I.where, open_, y, x), call(I.where, open_, rest, creation.zeros_like(y))
-    return x
+        return [call(I.where, open_, y, x), call(I.where, open_, rest, creation.zeros_like(y))]
+
+    pair = [abs(v) for v in manipulation.broadcast_tensors([x, y])]
+    return while_loop(lambda _, y: any(y != 0), step, pair)[0]
 
 
 @tensor_method("lcm")
 def lcm(x: Any, y: Any, name: str | None = None) -> Any:
     """Least common multiple of integers, never negative; 0 where one of them is 0. Broadcasts."""
+    static_types("lcm", "int32 int64", x=x, y=y)
     divisor = gcd(x, y)
     zero = divisor == 0
     safe = call(I.where, zero, creation.ones_like(divisor), divisor)
@@ -372,7 +387,7 @@ def hypot(x: Any, y: Any, name: str | None = None) -> Any:
     """sqrt(x**2 + y**2); broadcasts."""
     for value in (x, y):
         if not is_tensor_like(value):
-            raise TypeError(f"hypot takes two Tensors, got {type(value).__name__}")
+            raise WrongTypeError(f"hypot takes two Tensors, got {type(value).__name__}")
     return sqrt(pow(x, 2) + pow(y, 2))
 
 
@@ -381,7 +396,7 @@ def ldexp(x: Any, y: Any, name: str | None = None) -> Any:
     """x * 2**y, in float64 if one of them is, else in the default floating type."""
     for value in (x, y):
         if not is_tensor_like(value):
-            raise TypeError(f"ldexp takes two Tensors, got {type(value).__name__}")
+            raise WrongTypeError(f"ldexp takes two Tensors, got {type(value).__name__}")
     target = dtypes.float64 if dtypes.float64 in (x.dtype, y.dtype) else dtypes.default_dtype()
     x, y = cast_to(x, target), cast_to(y, target)
     return multiply(x, call(E.elementwise_pow, number_like(2.0, y, target), y))
@@ -402,7 +417,7 @@ def add_n(inputs: Any, name: str | None = None) -> Any:
     if is_tensor_like(inputs):
         inputs = [inputs]
     if not isinstance(inputs, (list, tuple)) or len(inputs) == 0:
-        raise TypeError(f"add_n takes a Tensor or a list of them that is not empty, got {type(inputs).__name__}")
+        raise WrongTypeError(f"add_n takes a Tensor or a list of them that is not empty, got {type(inputs).__name__}")
     for other in inputs[1:]:
         same_types(inputs[0], other, "add_n")
     return call(E.sum_, list(inputs))
@@ -411,6 +426,7 @@ def add_n(inputs: Any, name: str | None = None) -> Any:
 @tensor_method("mm")
 def mm(input: Any, mat2: Any, name: str | None = None) -> Any:
     """Matrix product of [.., n, k] and [.., k, m]."""
+    static_types("mm", "float16 float32 float64", input=input, mat2=mat2)
     return call(M.matmul_v2, *same_types(input, mat2, "mm"))
 
 
@@ -425,10 +441,16 @@ def addmm(input: Any, x: Any, y: Any, beta: float = 1.0, alpha: float = 1.0, nam
 @tensor_method("inner")
 def inner(x: Any, y: Any, name: str | None = None) -> Any:
     """Products over the last dimensions of both: x [.., k], y [.., k], result [.. of x, .. of y]."""
+    static_types("inner", "float16 float32 float64", x=x, y=y)
     xs, ys = spec_of(x).shape, spec_of(y).shape
     if len(xs) == 0 or len(ys) == 0 or (spec_of(x).size == 1 or spec_of(y).size == 1):
         return multiply(x, y)
-    rows, columns = manipulation.reshape(x, [-1, xs[-1]]), manipulation.reshape(y, [-1, ys[-1]])
+    length = xs[-1] if xs[-1] != -1 else ys[-1]
+    if length == -1:
+        length = x.shape[-1]
+        if length == -1:  # in static mode a shape is plain numbers
+            length = call(C.shape, x)[len(xs) - 1]
+    rows, columns = manipulation.reshape(x, [-1, length]), manipulation.reshape(y, [-1, length])
     product = call(M.matmul_v2, *same_types(rows, manipulation.transpose(columns, [1, 0]), "inner"))
     return manipulation.reshape(product, [*list(x.shape)[:-1], *list(y.shape)[:-1]])
 
@@ -436,6 +458,7 @@ def inner(x: Any, y: Any, name: str | None = None) -> Any:
 @tensor_method("outer")
 def outer(x: Any, y: Any, name: str | None = None) -> Any:
     """All products of elements: [x.size, y.size]."""
+    static_types("outer", "float16 float32 float64 int32 int64", x=x, y=y)
     x, y = same_types(x, y, "outer")
     return call(M.matmul_v2, manipulation.reshape(x, [-1, 1]), manipulation.reshape(y, [1, -1]))
 
@@ -465,9 +488,9 @@ def take(x: Any, index: Any, mode: str = "raise", name: str | None = None) -> An
     if mode not in ("raise", "wrap", "clip"):
         raise ValueError(f"take: mode = {mode!r}; expected 'raise', 'wrap' or 'clip'")
     if not is_tensor_like(index):
-        raise TypeError(f"take: index must be a Tensor, got {type(index).__name__}")
+        raise WrongTypeError(f"take: index must be a Tensor, got {type(index).__name__}")
     if index.dtype.name not in ("int32", "int64"):
-        raise TypeError(f"take: index must be int32 or int64, got {index.dtype.name}")
+        raise UnsupportedDtypeError(f"take: index must be int32 or int64, got {index.dtype.name}")
     flat, place = manipulation.flatten(x), manipulation.flatten(index)
     count = spec_of(flat).shape[0]
     if count == -1:
@@ -491,7 +514,7 @@ def reduce_axes(axis: Any, x: Any, what: str) -> tuple[list[int], bool]:
     if is_tensor_like(axis) or isinstance(axis, (int, list, tuple, range, np.integer)):
         axes = as_ints(list(axis) if isinstance(axis, range) else axis, f"{what}: axis")
         return axes, not axes or len(axes) == len(spec_of(x).shape)
-    raise TypeError(f"{what}: axis must be None, an int or a list of ints, got {type(axis).__name__}")
+    raise WrongTypeError(f"{what}: axis must be None, an int or a list of ints, got {type(axis).__name__}")
 
 
 def _reduce(op: Op, x: Any, axis: Any, keepdim: bool, **attrs: Any) -> Any:
@@ -502,6 +525,7 @@ def _reduce(op: Op, x: Any, axis: Any, keepdim: bool, **attrs: Any) -> Any:
 @tensor_method("sum")
 def sum(x: Any, axis: Any = None, dtype: Any = None, keepdim: bool = False, name: str | None = None) -> Any:
     """Sum over `axis` (all by default); bool and int32 give int64 unless `dtype` says otherwise."""
+    static_types("sum", "bool float16 bfloat16 float32 float64 int16 int32 int64 complex64 complex128", x=x)
     dim, _ = reduce_axes(axis, x, "sum")
     if dtype is None:
         return call(R.reduce_sum, x, dim=dim, keep_dim=bool(keepdim))
@@ -562,6 +586,7 @@ def logsumexp(x: Any, axis: Any = None, keepdim: bool = False, name: str | None 
 @tensor_method("nansum")
 def nansum(x: Any, axis: Any = None, dtype: Any = None, keepdim: bool = False, name: str | None = None) -> Any:
     """Sum over `axis` with nan counted as 0."""
+    static_types("nansum", "float16 float32 float64 int32 int64", x=x)
     zeros = creation.zeros_like(x)
     return sum(call(I.where, isnan(x), zeros, x), axis, dtype, keepdim)
 
@@ -569,6 +594,7 @@ def nansum(x: Any, axis: Any = None, dtype: Any = None, keepdim: bool = False, n
 @tensor_method("nanmean")
 def nanmean(x: Any, axis: Any = None, keepdim: bool = False, name: str | None = None) -> Any:
     """Mean over `axis` of the elements that are not nan."""
+    static_types("nanmean", "float16 bfloat16 float32 float64", x=x)
     count = sum(call(E.bitwise_not, isnan(x)), axis=axis, keepdim=keepdim)
     return divide(nansum(x, axis=axis, keepdim=keepdim), cast_to(count, x.dtype))
 
@@ -576,6 +602,7 @@ def nanmean(x: Any, axis: Any = None, keepdim: bool = False, name: str | None = 
 @tensor_method("count_nonzero")
 def count_nonzero(x: Any, axis: Any = None, keepdim: bool = False, name: str | None = None) -> Any:
     """Number of elements other than zero over `axis`; int64."""
+    static_types("count_nonzero", "bool float16 bfloat16 float32 float64 int16 int32 int64 uint8", x=x)
     return sum(cast(cast(x, "bool"), "int64"), axis=axis, keepdim=keepdim)
 
 
@@ -615,7 +642,7 @@ def cumprod(x: Any, dim: int | None = None, dtype: Any = None, name: str | None 
 def _running(op: Op, x: Any, axis: int | None, dtype: Any) -> tuple[Any, Any]:
     target = as_dtype(dtype)
     if target.name not in ("int32", "int64"):
-        raise TypeError(f"{op.type}: dtype of the indices must be int32 or int64, got {target.name}")
+        raise UnsupportedDtypeError(f"{op.type}: dtype of the indices must be int32 or int64, got {target.name}")
     if axis is None:
         axis, x = -1, manipulation.flatten(x)
     return call(op, x, axis=axis, dtype=target.proto)
@@ -643,6 +670,7 @@ def _neighbours(x: Any, axis: int) -> tuple[Any, Any]:
 @tensor_method("diff")
 def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None, name: str | None = None) -> Any:
     """Differences of neighbours along `axis`, taken n >= 1 times; `prepend` and `append` are put on first."""
+    static_types("diff", "bool float16 float32 float64 int32 int64", x=x)
     if n < 1:
         raise ValueError(f"diff: n must be at least 1, got {n}")
     axis = axis_of(axis, len(spec_of(x).shape))
@@ -660,7 +688,7 @@ def _trapezoids(y: Any, x: Any, dx: Any, axis: int) -> Any:
         raise ValueError("trapezoid takes x or dx, not both")
     for value in (y, x):
         if value is not None and value.dtype.name not in ("float16", "float32", "float64"):
-            raise TypeError(f"trapezoid takes floating tensors, got {value.dtype.name}")
+            raise UnsupportedDtypeError(f"trapezoid takes floating tensors, got {value.dtype.name}")
     ndim = len(spec_of(y).shape)
     at = axis_of(axis, ndim)
     if x is None:
@@ -690,10 +718,14 @@ def cumulative_trapezoid(y: Any, x: Any = None, dx: Any = None, axis: int = -1, 
 @tensor_method("vander")
 def vander(x: Any, n: int | None = None, increasing: bool = False, name: str | None = None) -> Any:
     """The Vandermonde matrix [len(x), n] of powers of a vector, highest power first unless `increasing`."""
+    static_types("vander", "float32 float64 int32 int64 complex64 complex128", x=x)
     shape = spec_of(x).shape
     if len(shape) != 1:
         raise ValueError(f"vander takes a vector, got {len(shape)} dimensions")
-    n = shape[0] if n is None else n
+    if n is None:
+        if shape[0] == -1:
+            raise ValueError("vander: the length of x is unknown while a Program is recorded; give n")
+        n = shape[0]
     if n < 0:
         raise ValueError(f"vander: n must not be negative, got {n}")
     if n == 0:
@@ -710,11 +742,13 @@ def combinations(x: Any, r: int = 2, with_replacement: bool = False, name: str |
     """All choices of r elements of a vector, [number, r], in lexicographic order of their places."""
     shape = spec_of(x).shape
     if len(shape) != 1:
-        raise TypeError(f"combinations takes a vector, got shape {list(shape)}")
+        raise WrongTypeError(f"combinations takes a vector, got shape {list(shape)}")
     if not isinstance(r, int) or r < 0:
         raise ValueError(f"combinations: r must be an int that is not negative, got {r!r}")
     if r == 0:
         return creation.empty([0], dtype=x.dtype)
+    if shape[0] == -1:
+        raise ValueError("combinations: the length of x is unknown while a Program is recorded; give static.data its whole shape")
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     places = np.array(list(choose(range(shape[0]), r)), np.int64).reshape(-1, r)
     if len(places) == 0:
@@ -731,7 +765,15 @@ def changing(function: Callable[..., Any], method: bool = True) -> Callable[...,
 
     @functools.wraps(function)
     def changed(x: Any, *args: Any, **kwargs: Any) -> Any:
-        return in_place(x, function(x, *args, **kwargs))
+        old = before_change(x)
+        made = function(old, *[old if a is x else a for a in args], **kwargs)
+        before, after = spec_of(x), spec_of(made)
+        if after.size != before.size and -1 not in (*after.shape, *before.shape):
+            raise ValueError(
+                f"{function.__name__}_: the result has shape {list(after.shape)}, but the tensor it is written over {list(before.shape)}; "
+                f"use {function.__name__}, which makes a new tensor"
+            )
+        return in_place(x, made)
 
     signature = inspect.signature(function)
     kept = [p for n, p in signature.parameters.items() if n != "out"]  # the result has its place already

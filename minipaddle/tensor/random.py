@@ -12,6 +12,7 @@ from ..core.dispatch import call, in_place
 from ..core.recorder import spec_of
 from ..core.tensor import tensor_method
 from ..dtypes import DType
+from ..errors import UnsupportedDtypeError
 from ..ops import creation as C
 from ..ops import random as R
 from .arguments import as_int, ints_or_tensors, is_tensor_like
@@ -72,7 +73,7 @@ def set_cuda_rng_state(state_list: list[Any]) -> None:
 def _floating(dtype: Any, what: str) -> DType:
     target = dtypes.default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     if not target.is_floating:
-        raise TypeError(f"{what}: dtype must be float16, bfloat16, float32 or float64, got {target.name}")
+        raise UnsupportedDtypeError(f"{what}: dtype must be float16, bfloat16, float32 or float64, got {target.name}")
     return target
 
 
@@ -131,7 +132,7 @@ def randint(low: Any = 0, high: Any = None, shape: Any = [1], dtype: Any = None,
         low, high = 0, low
     target = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
     if target.name not in ("int32", "int64"):
-        raise TypeError(f"randint: dtype must be int32 or int64, got {target.name}")
+        raise UnsupportedDtypeError(f"randint: dtype must be int32 or int64, got {target.name}")
     attribute, whole, parts = ints_or_tensors(shape, "shape")
     return call(R.randint, whole, parts, low=int(low), high=int(high), shape=attribute, dtype=target.proto)
 

@@ -10,12 +10,13 @@ from .. import dtypes
 from ..core.dispatch import call, in_place
 from ..core.recorder import spec_of
 from ..core.tensor import tensor_method
+from ..errors import UnsupportedDtypeError, WrongTypeError
 from ..ops import elementwise as E
 from ..ops import indexing as I
 from ..ops import manipulation as M
 from ..ops import search as S
 from ..ops.shapes import broadcast_shape, product
-from .arguments import as_int, is_symbolic, is_tensor_like
+from .arguments import as_int, is_symbolic, is_tensor_like, static_types
 from .creation import full, to_tensor
 from .manipulation import flatten, reshape
 
@@ -49,7 +50,7 @@ def _arg(op: Any, x: Any, axis: Any, keepdim: bool, dtype: Any) -> Any:
     if target.name not in ("int32", "int64"):
         raise ValueError(f"dtype of an index must be int32 or int64, got {target.name}")
     if axis is not None and not isinstance(axis, (int, np.integer)):
-        raise TypeError(f"axis must be an int or None, got {type(axis).__name__}")
+        raise WrongTypeError(f"axis must be an int or None, got {type(axis).__name__}")
     return call(
         op, x, axis=0 if axis is None else int(axis), keepdims=bool(keepdim), flatten=axis is None, dtype=target.proto
     )
@@ -74,6 +75,7 @@ def argmin(
 @tensor_method("argsort")
 def argsort(x: Any, axis: int = -1, descending: bool = False, name: str | None = None) -> Any:
     """int64 indices that sort `x` along `axis`; equal values keep their order."""
+    static_types("argsort", "int16 int32 int64 uint8 float16 float32 float64", x=x)
     return call(S.argsort, x, axis=int(axis), descending=bool(descending))[1]
 
 
@@ -138,7 +140,7 @@ def take(x: Any, index: Any, mode: str = "raise", name: str | None = None) -> An
     if mode not in ("raise", "wrap", "clip"):
         raise ValueError(f"take: mode must be 'raise', 'wrap' or 'clip', got {mode!r}")
     if not is_tensor_like(index) or spec_of(index).dtype.kind not in "iu":
-        raise TypeError(
+        raise UnsupportedDtypeError(
             "take: index must be an integer Tensor, "
             f"got {index.dtype if is_tensor_like(index) else type(index).__name__}"
         )

@@ -9,6 +9,7 @@ from .. import dtypes
 from ..core.dispatch import call
 from ..core.recorder import spec_of
 from ..core.tensor import tensor_method
+from ..errors import UnsupportedDtypeError, WrongTypeError
 from ..ops import creation as C
 from ..ops import elementwise as E
 from ..ops import indexing as I
@@ -16,7 +17,7 @@ from ..ops import reduction as R
 from ..ops import search as S
 from ..ops.shapes import axis_of, reduced_shape
 from . import creation, manipulation
-from .arguments import is_tensor_like
+from .arguments import is_tensor_like, static_types
 from .math import any as _any
 from .math import ceil, floor, isnan, lerp, pow, reduce_axes, sqrt
 from .math import sum as _sum
@@ -41,13 +42,14 @@ def numel(x: Any, name: str | None = None) -> Any:
 @tensor_method("var")
 def var(x: Any, axis: Any = None, unbiased: bool = True, keepdim: bool = False, name: str | None = None) -> Any:
     """Variance over `axis`: squared distances from the mean, divided by n - 1, or by n unless `unbiased` (or where n is 1)."""
+    static_types("var", "float16 float32 float64", x=x)
     if not x.dtype.is_floating:
-        raise ValueError(f"var takes floating tensors, got {x.dtype.name}; cast it first")
+        raise UnsupportedDtypeError(f"var takes floating tensors, got {x.dtype.name}; cast it first")
     distance = x - mean(x, axis, True)
     out = _sum(pow(distance, 2), axis, keepdim=keepdim)
     dim, reduce_all = reduce_axes(axis, x, "var")
     shape = spec_of(x).shape
-    sizes = shape if reduce_all else [shape[axis_of(d, len(shape))] for d in dim]
+    sizes = shape if reduce_all or not shape else [shape[axis_of(d, len(shape))] for d in dim]
     if -1 not in sizes:
         n = math.prod(sizes)
         return out / float(max(n - 1, 1) if unbiased else n)
@@ -60,6 +62,7 @@ def var(x: Any, axis: Any = None, unbiased: bool = True, keepdim: bool = False, 
 @tensor_method("std")
 def std(x: Any, axis: Any = None, unbiased: bool = True, keepdim: bool = False, name: str | None = None) -> Any:
     """Standard deviation over `axis`; see `var`."""
+    static_types("std", "float16 float32 float64", x=x)
     return sqrt(var(x, axis, unbiased, keepdim))
 
 
@@ -69,8 +72,9 @@ def median(x: Any, axis: int | None = None, keepdim: bool = False, name: str | N
 
     float32, or float64 for float64 input.
     """
+    static_types("median", "float16 bfloat16 float32 float64 int32 int64", x=x)
     if not is_tensor_like(x):
-        raise TypeError(f"median takes a Tensor, got {type(x).__name__}")
+        raise WrongTypeError(f"median takes a Tensor, got {type(x).__name__}")
     shape = spec_of(x).shape
     ndim = len(shape)
     if 0 in shape:
@@ -100,7 +104,7 @@ def median(x: Any, axis: int | None = None, keepdim: bool = False, name: str | N
 def nanmedian(x: Any, axis: Any = None, keepdim: bool = False, name: str | None = None) -> Any:
     """The median over `axis` (an int, several, or all) of the elements that are not nan; the type of `x`."""
     if not is_tensor_like(x):
-        raise TypeError(f"nanmedian takes a Tensor, got {type(x).__name__}")
+        raise WrongTypeError(f"nanmedian takes a Tensor, got {type(x).__name__}")
     if isinstance(axis, (list, tuple)) and len(axis) == 0:
         raise ValueError("nanmedian: the list of axes must not be empty")
     return call(R.nanmedian, x, axis=reduce_axes(axis, x, "nanmedian")[0], keepdim=bool(keepdim))
@@ -108,9 +112,9 @@ def nanmedian(x: Any, axis: Any = None, keepdim: bool = False, name: str | None 
 
 def _quantile(x: Any, q: Any, axis: Any, keepdim: bool, ignore_nan: bool, what: str) -> Any:
     if not is_tensor_like(x):
-        raise TypeError(f"{what} takes a Tensor, got {type(x).__name__}")
+        raise WrongTypeError(f"{what} takes a Tensor, got {type(x).__name__}")
     if not isinstance(q, (int, float, list, tuple)):
-        raise TypeError(f"{what}: q must be a number or a list of numbers, got {type(q).__name__}")
+        raise WrongTypeError(f"{what}: q must be a number or a list of numbers, got {type(q).__name__}")
     levels: Sequence[float] = [q] if isinstance(q, (int, float)) else q
     if len(levels) == 0:
         raise ValueError(f"{what}: the list q must not be empty")

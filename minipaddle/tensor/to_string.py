@@ -9,6 +9,7 @@ import numpy as np
 
 from ..backend import xp as backend
 from ..core.tensor import Parameter, Tensor
+from ..errors import WrongTypeError
 
 __all__ = ["set_printoptions"]
 
@@ -40,11 +41,11 @@ def set_printoptions(
         if value is None:
             continue
         if not isinstance(value, int):
-            raise TypeError(f"set_printoptions: {name} must be an int, got {type(value).__name__}")
+            raise WrongTypeError(f"set_printoptions: {name} must be an int, got {type(value).__name__}")
         setattr(OPTIONS, name, value)
     if sci_mode is not None:
         if not isinstance(sci_mode, bool):
-            raise TypeError(f"set_printoptions: sci_mode must be a bool, got {type(sci_mode).__name__}")
+            raise WrongTypeError(f"set_printoptions: sci_mode must be a bool, got {type(sci_mode).__name__}")
         OPTIONS.sci_mode = sci_mode
 
 

@@ -258,5 +258,5 @@ def test_an_error_names_the_operator_and_the_line():
         return F.relu(paddle.add(x, y))
 
     r = Recorded(function, [normal(2, 3), normal(2, 3)], [(0, 1), (1, 1)])
-    with pytest.raises(ValueError, match=r"operator elementwise_add .*\n.*\n.*test_passes.py"):
+    with pytest.raises(ValueError, match=r"(?s)operator elementwise_add .*test_passes.py"):
         r.compiled()(np, normal(2, 3), normal(2, 4))

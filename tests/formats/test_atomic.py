@@ -72,6 +72,30 @@ def test_failing_rename_removes_temporary_files(tmp_path, monkeypatch):
     only(tmp_path, "a")
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_failing_rename_undoes_those_before_it(tmp_path, monkeypatch, links):
+    (tmp_path / "a").write_bytes(b"old")
+    (tmp_path / "c").write_bytes(b"old")
+    rename = os.replace
+
+    def replace(source, target):
+        if target.endswith("c") and not os.path.exists(str(tmp_path / "tried")):
+            (tmp_path / "tried").touch()
+            raise KeyboardInterrupt
+        rename(source, target)
+
+    monkeypatch.setattr(atomic.os, "replace", replace)
+    if not links:  # as on file systems that have none
+        monkeypatch.setattr(atomic.os, "link", lambda a, b: (_ for _ in ()).throw(OSError(1, "not permitted")))
+    with pytest.raises(KeyboardInterrupt):
+        write_files({str(tmp_path / name): b"new" for name in "abc"})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "c").read_bytes() == b"old"
+    only(tmp_path, "a", "c", "tried")
+    write_files({str(tmp_path / name): b"new" for name in "abc"})
+    assert [(tmp_path / name).read_bytes() for name in "abc"] == [b"new"] * 3
+    only(tmp_path, "a", "b", "c", "tried")
+
+
 def test_flushed_to_disk_before_the_rename(tmp_path, monkeypatch):
     calls = []
     sync, rename = os.fsync, os.replace
@@ -87,8 +111,10 @@ def test_error_classes_and_names(tmp_path):
     with pytest.raises(IsADirectoryError) as caught:
         write_file(str(tmp_path / "folder"), b"")
     assert caught.value.filename == str(tmp_path / "folder")
-    with pytest.raises((NotADirectoryError, FileExistsError)):
-        write_file(str(tmp_path / "file" / "below"), b"")
+    for below in ("below", "far/below"):
+        with pytest.raises(NotADirectoryError) as caught:
+            write_file(str(tmp_path / "file" / below), b"")
+        assert caught.value.filename == str(tmp_path / "file" / below)
     if sys.platform == "linux":
         with pytest.raises(OSError):
             write_file("/proc/nothing/here", b"")

@@ -293,6 +293,7 @@ def test_writing_refuses_what_cannot_be_read_back():
         Evil,
         np.array([object()]),
         np.array([(1, 2.0)], "i4,f4"),
+        np.datetime64("2020-01-01"),
     ):
         with pytest.raises(NotImplementedError, match="paddle.save cannot write"):
             safe_pickle.dumps({"a": value})

@@ -1,17 +1,18 @@
 """Networks in the code of Paddle 1.x. Both frameworks run this file: FLUID_MODULE says which one `fluid` is."""
 # Paddle 1.8 runs on Python 3.7: no newer syntax here.
+# ruff: noqa: UP006, UP031, UP035, UP045
 from __future__ import annotations
 
 import importlib
 import os
-from typing import Any, Dict, List, Optional  # noqa: UP035
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 
 fluid: Any = importlib.import_module(os.environ.get("FLUID_MODULE", "minipaddle.fluid"))
 
 # the four ways to name the files of an inference model
-FILE_NAMES: List[Dict[str, Optional[str]]] = [  # noqa: UP006
+FILE_NAMES: List[Dict[str, Optional[str]]] = [
     {},
     {"model_filename": "the_model"},
     {"params_filename": "the_params"},
@@ -33,7 +34,7 @@ class Net:
         with fluid.scope_guard(self.scope):
             self.exe.run(self.startup)
 
-    def feed(self, label: bool = True) -> Dict[str, Any]:  # noqa: UP006
+    def feed(self, label: bool = True) -> Dict[str, Any]:
         rng = np.random.RandomState(len(self.name))
         if self.name == "words":
             ids = rng.randint(0, 9, (6, 1)).astype("int64")
@@ -47,7 +48,7 @@ class Net:
             given["label"] = rng.randint(0, 3, (rows, 1)).astype("int64")
         return given
 
-    def train(self, steps: int) -> List[float]:  # noqa: UP006
+    def train(self, steps: int) -> List[float]:
         with fluid.scope_guard(self.scope):
             return [
                 float(np.asarray(self.exe.run(self.main, feed=self.feed(), fetch_list=[self.loss])[0]).reshape(-1)[0])
@@ -91,7 +92,7 @@ def save_all(net: Net, folder: str) -> None:
     """Every form of 1.x: inference models, parameters, persistables, checkpoints."""
     with fluid.scope_guard(net.scope):
         for i, names in enumerate(FILE_NAMES):
-            fed = [n for n in net.feed(label=False)]
+            fed = list(net.feed(label=False))
             fluid.io.save_inference_model(folder + "/infer%d" % i, fed, [net.predict], net.exe, main_program=net.main, **names)
         for suffix, file in (("", None), ("_in_one", "all")):
             fluid.io.save_params(net.exe, folder + "/params" + suffix, net.main, filename=file)
@@ -99,7 +100,7 @@ def save_all(net: Net, folder: str) -> None:
         fluid.save(net.main, folder + "/checkpoint/net")
 
 
-def run_inference(folder: str, feed: Dict[str, Any], names: Dict[str, Optional[str]]) -> np.ndarray:  # noqa: UP006
+def run_inference(folder: str, feed: Dict[str, Any], names: Dict[str, Optional[str]]) -> np.ndarray:
     """The result of a saved inference model, in a scope of its own."""
     with fluid.scope_guard(fluid.Scope()):
         exe = fluid.Executor(fluid.CPUPlace())
@@ -108,9 +109,9 @@ def run_inference(folder: str, feed: Dict[str, Any], names: Dict[str, Optional[s
         return np.array(exe.run(program, feed=feed, fetch_list=fetched, return_numpy=False)[0])
 
 
-def read_all(name: str, folder: str) -> Dict[str, Any]:  # noqa: UP006
+def read_all(name: str, folder: str) -> Dict[str, Any]:
     """What the saved forms give: results of the inference models, and of fresh networks filled from the files; losses after that."""
-    found: Dict[str, Any] = {}  # noqa: UP006
+    found: Dict[str, Any] = {}
     for i, names in enumerate(FILE_NAMES):
         found["infer%d" % i] = run_inference(folder + "/infer%d" % i, Net(name).feed(label=False), names).tolist()
     for suffix, file in (("", None), ("_in_one", "all")):

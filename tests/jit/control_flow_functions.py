@@ -1,7 +1,9 @@
+# ruff: noqa: B007, C417
 """Functions whose control flow depends on Tensors. Each is run dynamically and traced; results and gradients must agree.
 
 x is float32 [2, 3], n an int64 Tensor.
 """
+
 from __future__ import annotations
 
 import functools
@@ -174,20 +176,20 @@ def in_place_callee(x, n):
 
 
 def dict_branch(x):
-    d = {'a': x}
+    d = {"a": x}
     if x.sum() > 0:
-        d['a'] = d['a'] * 2
+        d["a"] = d["a"] * 2
     else:
-        d['a'] = d['a'] - 1
-    return (d['a'], d)
+        d["a"] = d["a"] - 1
+    return (d["a"], d)
 
 
 def dict_alias(x):
-    d = {'a': x}
+    d = {"a": x}
     e = d
     if x.sum() > 0:
-        d['a'] = d['a'] * 2
-    return e['a']
+        d["a"] = d["a"] * 2
+    return e["a"]
 
 
 def list_branch(x):
@@ -198,9 +200,9 @@ def list_branch(x):
 
 
 def struct_loop(x, n):
-    state = (x, {'h': x * 0})
+    state = (x, {"h": x * 0})
     for i in range(n):
-        state = (state[0] + 1, {'h': state[1]['h'] + state[0]})
+        state = (state[0] + 1, {"h": state[1]["h"] + state[0]})
     return state
 
 
@@ -234,8 +236,8 @@ def walrus_while(x, n):
 
 def ret_struct(x):
     if x.sum() > 0:
-        return (x, {'k': x * 2})
-    return (x + 1, {'k': x * 3})
+        return (x, {"k": x * 2})
+    return (x + 1, {"k": x * 3})
 
 
 def early3(x):
@@ -285,6 +287,7 @@ def nonlocal_set(x):
         nonlocal k
         if x.sum() > 0:
             k = k * 2
+
     inner()
     inner()
     return k
@@ -295,6 +298,7 @@ def nested_def_in_branch(x):
 
         def g(t):
             return t * 2
+
         y = g(x)
     else:
         y = x
@@ -365,7 +369,7 @@ def float_double(x):
     k = 0.1
     if x.sum() > 0:
         k = 0.3
-    return x.astype('float64') * k
+    return x.astype("float64") * k
 
 
 def py_break_unrolled(x):
@@ -385,7 +389,7 @@ def zip_rows(x):
 
 
 def assert_msg(x):
-    assert x.sum() > 0, 'neg'
+    assert x.sum() > 0, "neg"
     return x
 
 
@@ -401,6 +405,7 @@ def attr_state(x):
 
     class A:
         pass
+
     a = A()
     a.v = x
     if x.sum() > 0:
@@ -502,4 +507,5 @@ def partial_call(x):
 
     def f(a, t):
         return t * a if t.sum() > 0 else t
+
     return functools.partial(f, 3)(x)

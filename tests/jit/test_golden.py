@@ -13,7 +13,7 @@ from minipaddle import nn
 
 from ..formats.common import GOLDEN, INDEX, arrays
 
-MODELS = [k for k, e in INDEX.items() if k[:4] in ("v262", "v331") and e["load"]["api"] == "paddle.jit.load"]
+MODELS = [k for k, e in INDEX.items() if k.split("/")[0] in ("v262", "v331_legacy") and e["load"]["api"] == "paddle.jit.load"]
 TUNED = [(k, how) for k in MODELS for how in ("sgd", "adam") if how in (INDEX[k].get("finetune") or {})]
 OPTIMIZERS = [k for k, e in INDEX.items() if "losses_resumed" in e]
 

@@ -10,6 +10,7 @@ from ...core.program import Variable
 from ...core.tensor import TensorBase
 from ...dtypes import as_dtype
 from ...nn.initializer import Constant
+from ...nn.param_attr import ParamAttr
 from ...static import nn as S
 from ...static.program import static_recorder
 from ..helper import Helper, run
@@ -67,8 +68,14 @@ def embedding(
 
 conv2d, conv3d = S.conv2d, S.conv3d
 conv2d_transpose, conv3d_transpose = S.conv2d_transpose, S.conv3d_transpose
-batch_norm, layer_norm, group_norm, instance_norm = S.batch_norm, S.layer_norm, S.group_norm, S.instance_norm
+batch_norm, layer_norm, group_norm = S.batch_norm, S.layer_norm, S.group_norm
 bilinear_tensor_product, spectral_norm, row_conv = S.bilinear_tensor_product, S.spectral_norm, S.row_conv
+
+
+def instance_norm(input: Any, epsilon: float = 1e-05, param_attr: Any = None, bias_attr: Any = None, name: str | None = None) -> Any:
+    """Normalisation of each channel of each sample, with a new scale and bias per channel."""
+    attrs = [ParamAttr() if a is None else a for a in (param_attr, bias_attr)]
+    return S.instance_norm(input, epsilon, *attrs, name)
 
 
 def prelu(x: Any, mode: str, param_attr: Any = None, name: str | None = None) -> Any:
@@ -710,7 +717,7 @@ def size(input: Any) -> Any:
 
 def gather(input: Any, index: Any, overwrite: bool = True) -> Any:
     """Rows of `input` by number. overwrite: how Paddle adds gradients up; they are right either way."""
-    return run("gather", input, index, overwrite=overwrite)
+    return run("gather", input, index)
 
 
 def gather_nd(input: Any, index: Any, name: str | None = None) -> Any:

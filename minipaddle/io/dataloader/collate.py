@@ -14,10 +14,17 @@ __all__ = ["default_collate_fn", "default_convert_fn"]
 
 
 def _stack(arrays: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
-    """`numpy.stack` along axis 0; concatenating is three times as fast for the usual short rows."""
+    """`numpy.stack` along axis 0; concatenating is three times as fast for the usual short rows.
+
+    TypeError when some are no arrays, ValueError when the shapes differ.
+    """
     shape = arrays[0].shape
     for i, a in enumerate(arrays):
-        if a.shape != shape:
+        if getattr(a, "shape", None) != shape:
+            if not isinstance(a, np.ndarray):
+                raise TypeError(
+                    f"samples of one batch must be alike: the first is an array, number {i} is a {type(a).__name__}"
+                )
             raise ValueError(
                 f"samples of one batch must have the same shape, got {list(shape)} for the first and {list(a.shape)} for "
                 f"number {i}; pad them in the data set or pass a collate_fn"

@@ -13,6 +13,7 @@ from ...ops import elementwise as E
 from ...ops.registry import Op
 from ...ops.shapes import axis_of
 from ...tensor import manipulation
+from ...tensor.arguments import static_types
 from ...tensor.math import changing, multiply, tanh_
 from ...tensor.operators import cast_to
 
@@ -199,6 +200,7 @@ def log_softmax(x: Any, axis: int = -1, dtype: Any = None, name: str | None = No
 
 def glu(x: Any, axis: int = -1, name: str | None = None) -> Any:
     """The first half of `x` along `axis` times the sigmoid of the second half."""
+    static_types("glu", "float16 float32 float64", x=x)
     a, b = manipulation.chunk(x, 2, axis=axis_of(axis, len(spec_of(x).shape)))
     return multiply(a, sigmoid(b))
 

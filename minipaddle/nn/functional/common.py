@@ -13,7 +13,7 @@ from ...ops import loss as L
 from ...ops import matmul as MM
 from ...tensor import math as M
 from ...tensor import random
-from ...tensor.arguments import is_symbolic, is_tensor_like
+from ...tensor.arguments import is_symbolic, is_tensor_like, static_types
 from ...tensor.operators import cast_to, number_like
 from .loss import _check_group
 
@@ -24,6 +24,7 @@ _matmul, _add = MM.matmul_v2, E.elementwise_add
 
 def linear(x: Any, weight: Any, bias: Any = None, name: str | None = None) -> Any:
     """x @ weight + bias. x: [..., in]; weight: [in, out]; bias: [out]; one floating type. ValueError when they do not fit."""
+    static_types("linear", "float16 bfloat16 float32 float64", x=x)
     product = call(_matmul, x, weight, trans_x=False, trans_y=False)
     return product if bias is None else call(_add, product, bias, axis=-1)
 
@@ -107,6 +108,7 @@ def _channel_dropout(what: str, x: Any, p: Any, training: bool, data_format: str
 
 def alpha_dropout(x: Any, p: float = 0.5, training: bool = True, name: str | None = None) -> Any:
     """Dropout that keeps mean and variance of SELU activations (Klambauer et al. 2017): dropped values become -alpha * scale."""
+    static_types("alpha_dropout", "float16 bfloat16 float32 float64", x=x)
     if not isinstance(p, (int, float)):
         raise TypeError(f"alpha_dropout: p must be a number, got {type(p).__name__}")
     p = _probability(p, "alpha_dropout")

@@ -7,6 +7,7 @@ from typing import Any
 from ...core.dispatch import call
 from ...ops import reduction as R
 from ...tensor import math as M
+from ...tensor.arguments import static_types
 
 __all__ = ["cosine_similarity", "pairwise_distance"]
 
@@ -15,6 +16,7 @@ def pairwise_distance(
     x: Any, y: Any, p: float = 2.0, epsilon: float = 1e-6, keepdim: bool = False, name: str | None = None
 ) -> Any:
     """The p-norm of x - y + epsilon over the last axis. x, y: [N, D] or [D]; `p` may be infinite."""
+    static_types("pairwise_distance", "float16 float32 float64", x=x, y=y)
     difference = M.subtract(x, y)
     if epsilon != 0.0:
         difference = difference + epsilon

@@ -20,7 +20,7 @@ from ...ops import reduction as R
 from ...ops.shapes import axis_of
 from ...tensor import creation, linalg, logic, manipulation, search
 from ...tensor import math as M
-from ...tensor.arguments import is_symbolic, is_tensor_like
+from ...tensor.arguments import is_symbolic, is_tensor_like, static_types
 from ...tensor.attribute import detach
 from ...tensor.operators import cast_to, number_like
 from ...tensor.stat import mean
@@ -139,6 +139,7 @@ def cross_entropy(
     count nothing; the mean divides by the number, or the total weight, of the others, in Programs too (Paddle 2.6.2
     does not look for the default -100 there). `label_smoothing` e mixes labels with e / C. ValueError for shapes that do not fit, and for a label that is no class.
     """
+    static_types("cross_entropy", "float16 float32 float64", input=input)
     if reduction not in ("mean", "sum", "none"):
         _check_reduction(reduction, "cross_entropy")
     if soft_label and ignore_index > 0:
@@ -338,6 +339,7 @@ def hsigmoid_loss(
 
 def npair_loss(anchor: Any, positive: Any, labels: Any, l2_reg: float = 0.002) -> Any:
     """N-pair loss (Sohn 2016) of embeddings `anchor` and `positive` [N, D] with `labels` [N]."""
+    static_types("npair_loss", "float32 float64", anchor=anchor, positive=positive)
     for name, t in (("anchor", anchor), ("positive", positive)):
         if 0 in spec_of(t).shape:
             raise ValueError(f"npair_loss: {name} must not be empty, got shape {list(spec_of(t).shape)}")
@@ -409,6 +411,7 @@ def sigmoid_focal_loss(
 
     logit and label: one floating shape; normalizer: divides the loss, one number.
     """
+    static_types("sigmoid_focal_loss", "float32 float64", logit=logit, label=label)
     _check_reduction(reduction, "sigmoid_focal_loss")
     if normalizer is not None:
         _check_floating("sigmoid_focal_loss", normalizer=normalizer)
@@ -463,17 +466,20 @@ def dice_loss(input: Any, label: Any, epsilon: float = 0.00001, name: str | None
 
 def mse_loss(input: Any, label: Any, reduction: str = "mean", name: str | None = None) -> Any:
     """(input - label)^2; the label gets a gradient too."""
+    static_types("mse_loss", "float32 float64", input=input, label=label)
     _check_reduction(reduction, "mse_loss")
     return _reduced(call(E.square, M.subtract(input, label)), reduction)
 
 
 def square_error_cost(input: Any, label: Any) -> Any:
     """(input - label)^2, elementwise."""
+    static_types("square_error_cost", "float32 float64", input=input, label=label)
     return call(E.square, M.subtract(input, label))
 
 
 def l1_loss(input: Any, label: Any, reduction: str = "mean", name: str | None = None) -> Any:
     """|input - label|; the label gets a gradient too."""
+    static_types("l1_loss", "float16 float32 float64 int32 int64", input=input, label=label)
     _check_reduction(reduction, "l1_loss")
     return _reduced(M.abs(M.subtract(input, label)), reduction)
 
@@ -514,6 +520,7 @@ def poisson_nll_loss(
 
     `full` adds Stirling's approximation of log(label!) where the label is greater than 1.
     """
+    static_types("poisson_nll_loss", "float16 bfloat16 float32 float64", input=input, label=label)
     if epsilon <= 0:
         raise ValueError(f"poisson_nll_loss: epsilon must be positive, got {epsilon}")
     _check_reduction(reduction, "poisson_nll_loss")
@@ -542,6 +549,7 @@ def gaussian_nll_loss(
 
     variance: shape of the input, or with 1 or nothing in place of its last dimension. ValueError for negative variances.
     """
+    static_types("gaussian_nll_loss", "float32 float64", input=input, label=label, variance=variance)
     shape, other = spec_of(input).shape, spec_of(variance).shape
     if shape != other:
         if shape[:-1] == other:
@@ -569,6 +577,7 @@ def margin_ranking_loss(
     input: Any, other: Any, label: Any, margin: float = 0.0, reduction: str = "mean", name: str | None = None
 ) -> Any:
     """max(0, -label * (input - other) + margin): label 1 wants `input` above `other`, -1 below."""
+    static_types("margin_ranking_loss", "float32 float64", input=input, other=other, label=label)
     _check_reduction(reduction, "margin_ranking_loss")
     out = M.multiply(M.neg(label), M.subtract(input, other))
     return _reduced(relu(out + float(margin) if margin != 0.0 else out), reduction)
@@ -578,6 +587,7 @@ def hinge_embedding_loss(
     input: Any, label: Any, margin: float = 1.0, reduction: str = "mean", name: str | None = None
 ) -> Any:
     """`input` where the label is 1, max(0, margin - input) where it is -1."""
+    static_types("hinge_embedding_loss", "float32 float64", input=input, label=label)
     _check_reduction(reduction, "hinge_embedding_loss")
     zeros = creation.zeros_like(input)
     out = search.where(label == 1.0, input, zeros) + search.where(label == -1.0, relu(margin - input), zeros)
@@ -586,6 +596,7 @@ def hinge_embedding_loss(
 
 def soft_margin_loss(input: Any, label: Any, reduction: str = "mean", name: str | None = None) -> Any:
     """log(1 + exp(-label * input)) with labels 1 and -1."""
+    static_types("soft_margin_loss", "float32 float64", input=input)
     _check_reduction(reduction, "soft_margin_loss")
     _same_shape(input, label, "soft_margin_loss: input and label")
     return _reduced(M.log(1 + M.exp(-cast_to(label, input.dtype) * input)), reduction)
@@ -595,6 +606,7 @@ def multi_label_soft_margin_loss(
     input: Any, label: Any, weight: Any = None, reduction: str = "mean", name: str | None = None
 ) -> Any:
     """Binary cross entropy of sigmoid(input), averaged over the last axis. input and label: [..., C]; weight: broadcasts."""
+    static_types("multi_label_soft_margin_loss", "float32 float64", input=input, label=label)
     _check_reduction(reduction, "multi_label_soft_margin_loss")
     _same_shape(input, label, "multi_label_soft_margin_loss: input and label")
     loss = -(label * log_sigmoid(input) + (1 - label) * log_sigmoid(-input))
@@ -617,6 +629,7 @@ def multi_margin_loss(
     weight [C]: that of the right class multiplies the difference before the power. As in Paddle 2.6.2 the loss without
     reduction is then [N, N]: row i has the term of the right class taken with the weight of sample i.
     """
+    static_types("multi_margin_loss", "float32 float64", input=input)
     _check_reduction(reduction, "multi_margin_loss")
     shape, rows = spec_of(input).shape, spec_of(label).shape
     if len(shape) != 2:
@@ -678,6 +691,7 @@ def triplet_margin_with_distance_loss(
 
     distance_function: the Euclidean one by default. `swap` takes the smaller of the distances of `negative` from the other two.
     """
+    static_types("triplet_margin_with_distance_loss", "float32 float64", input=input, positive=positive, negative=negative)
     near, far = _triplet_distances(
         "triplet_margin_with_distance_loss",
         input,
@@ -708,6 +722,7 @@ def triplet_margin_loss(
     name: str | None = None,
 ) -> Any:
     """max(0, |input - positive| - |input - negative| + margin) with p-norms over the last axis; see `pairwise_distance`."""
+    static_types("triplet_margin_loss", "float32 float64", input=input, positive=positive, negative=negative)
     near, far = _triplet_distances(
         "triplet_margin_loss",
         input,

@@ -13,6 +13,7 @@ from ...ops import elementwise as E
 from ...ops import norm as N
 from ...ops import reduction as R
 from ...ops.shapes import axis_of, product
+from ...tensor.arguments import static_types
 from ...tensor.manipulation import reshape, squeeze, unsqueeze
 from ...tensor.operators import number_like
 from . import pooling
@@ -29,6 +30,7 @@ def _shape_of(what: str, x: Any) -> tuple[int, ...]:
 
 def normalize(x: Any, p: float = 2, axis: int = 1, epsilon: float = 1e-12, name: str | None = None) -> Any:
     """x divided by its p-norm along `axis`, or by epsilon where the norm is smaller."""
+    static_types("normalize", "float16 float32 float64", x=x)
     shape = _shape_of("normalize", x)
     if not isinstance(axis, Integral):
         raise TypeError(f"normalize: axis must be an int, got {axis!r}")
@@ -165,6 +167,7 @@ def local_response_norm(
     name: str | None = None,
 ) -> Any:
     """x / (k + alpha * mean of the squares of `size` neighbouring channels) ** beta (Krizhevsky et al. 2012). x: 3 to 5 axes."""
+    static_types("local_response_norm", "float16 float32", x=x)
     if data_format not in ("NCL", "NLC", "NCHW", "NHWC", "NCDHW", "NDHWC"):
         raise ValueError(f"data_format should be in one of [NCL, NCHW, NCDHW, NLC, NHWC, NDHWC], but got {data_format}")
     shape = _shape_of("local_response_norm", x)

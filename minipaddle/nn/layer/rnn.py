@@ -9,9 +9,10 @@ from typing import Any
 
 from ...core.dispatch import call
 from ...core.recorder import spec_of
-from ...dtypes import get_default_dtype
+from ...dtypes import as_dtype, get_default_dtype
 from ...errors import NotSupportedError
 from ...ops import rnn as R
+from ...ops.creation import fill_constant_batch_size_like
 from ...tensor import creation, linalg, manipulation
 from ...tensor import math as M
 from ...tensor.operators import cast_to
@@ -30,6 +31,18 @@ def _map(function: Callable[..., Any], like: Any, *others: Any) -> Any:
     if len({len(c) for c in columns}) != 1:
         raise ValueError(f"the cell gave {len(columns[-1])} states for {len(columns[0])}; both must have one structure")
     return tree.pack(like, [function(*leaves) for leaves in zip(*columns)])
+
+
+def _filled(shape: list[Any], value: float, dtype: Any, like: Any, batch_axis: int, axis: int) -> Any:
+    """A state full of `value`. Dimension `axis` of it, the batch, is `batch_axis` of `like`; in static mode it may be unknown, -1."""
+    if isinstance(shape[axis], int) and shape[axis] == -1:
+        kind = as_dtype(dtype)
+        text = str(int(value)) if kind.np.kind in "iub" else repr(float(value))
+        return call(
+            fill_constant_batch_size_like, like, shape=shape, dtype=kind.proto, value=float(value), str_value=text,
+            input_dim_idx=batch_axis, output_dim_idx=axis,
+        )  # fmt: skip
+    return creation.full(shape, value, dtype=dtype)
 
 
 # --- cells
@@ -59,7 +72,7 @@ class RNNCellBase(Layer):
             if isinstance(value, (list, tuple)) and all(isinstance(n, int) for n in value):
                 rest = list(value[1:]) if value and value[0] == -1 else list(value)
                 kind = kinds[0] if len(kinds) == 1 else kinds.pop(0)
-                return creation.full([batch, *rest], init_value, dtype=kind)
+                return _filled([batch, *rest], init_value, kind, reference, batch_dim_idx, 0)
             if isinstance(value, dict):
                 return {k: filled(v) for k, v in value.items()}
             if isinstance(value, (list, tuple)):
@@ -467,9 +480,9 @@ class RNNBase(LayerList):
                 f"{type(self).__name__}: the input must have 3 dimensions, got {list(spec_of(inputs).shape)}"
             )
         if initial_states is None:
-            batch = inputs.shape[1 if self.time_major else 0]
-            shape = [self.num_layers * self.num_directions, batch, self.hidden_size]
-            states = [creation.full(shape, 0, dtype=inputs.dtype) for _ in range(self.state_components)]
+            axis = 1 if self.time_major else 0
+            shape = [self.num_layers * self.num_directions, inputs.shape[axis], self.hidden_size]
+            states = [_filled(shape, 0.0, inputs.dtype, inputs, axis, 1) for _ in range(self.state_components)]
         else:
             states = list(initial_states) if isinstance(initial_states, (list, tuple)) else [initial_states]
             if len(states) != self.state_components:

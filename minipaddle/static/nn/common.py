@@ -396,14 +396,19 @@ def group_norm(
 def instance_norm(
     input: Any, epsilon: float = 1e-05, param_attr: Any = None, bias_attr: Any = None, name: str | None = None
 ) -> Any:
-    """Normalisation of each channel of each sample, with a new scale and bias per channel (both or neither False)."""
+    """Normalisation of each channel of each sample; with a scale and a bias per channel if both attributes are given, as in Paddle.
+
+    AssertionError if just one of them is False.
+    """
     if param_attr is False and bias_attr is not False or bias_attr is False and param_attr is not False:
         raise AssertionError("param_attr and bias_attr must be set to False at the same time in instance_norm")
     _variable(input, "input")
     layer = _Layer("instance_norm", name)
     channels = _shape(input)[1]
-    w = layer.parameter(param_attr, [channels], input.dtype, default=Constant(1.0))
-    b = layer.parameter(bias_attr, [channels], input.dtype, is_bias=True, default=Constant(0.0))
+    w = b = None
+    if param_attr and bias_attr:
+        w = layer.parameter(param_attr, [channels], input.dtype, default=Constant(1.0))
+        b = layer.parameter(bias_attr, [channels], input.dtype, is_bias=True, default=Constant(0.0))
     return layer.call("instance_norm", input, w, b, epsilon=epsilon)
 
 
