@@ -17,6 +17,7 @@ __all__ = [
     "NotSupportedError",
     "RepeatedBackwardError",
     "TracingError",
+    "UnfitShapesError",
     "UnknownOperatorError",
     "UnsetVariableError",
     "UnsupportedDtypeError",
@@ -59,6 +60,10 @@ class MisusedTensorError(AssertionError, ValueError, TypeError):
 
 class WrongTypeError(ValueError, TypeError):
     """An argument has the wrong Python type: no tensor, no int. Paddle raises ValueError at once, TypeError in static mode."""
+
+
+class UnfitShapesError(ValueError, RuntimeError):
+    """The shapes of several tensors do not go together, in an operator for which Paddle raises RuntimeError."""
 
 
 class UnsupportedDtypeError(NotImplementedError, TypeError):

@@ -39,6 +39,11 @@ def is_control(op: Operator) -> bool:
     return op.type in CONTROL or is_undefined(op) or (op.type in _PASSING and len(op.block.program.blocks) > 1)
 
 
+def is_scalar(op: Operator) -> bool:
+    """Whether a branch is taken when its condition holds; else (in Paddle 1.x's IfElse) when nothing in Cond is empty."""
+    return bool(op.attrs.get("is_scalar_condition", False))
+
+
 # operators that let an unset value pass where the Program has control flow
 _PASSING = {"assign", "assign_grad", "sum", "fill_zeros_like", "select_output"}
 
@@ -281,7 +286,10 @@ class Writer:
         names = [n for n in names if n not in plain_scope]
         missing_choice = [n for o in selects for n in o.inputs["X"] if not self._writes_whole(n, op, other)]
         self._unset([*names, *missing_choice], ident)
-        self.line(f"if is_true({ident(condition)}):", op)
+        if is_scalar(op):
+            self.line(f"if is_true({ident(condition)}):", op)
+        else:
+            self.line(f"if {' and '.join(ident(n) + '.size' for n in op.inputs['Cond'])}:", op)
         self._one_branch(op, inner, other, later, selects, 1, ident)
         needs_else = other is not None or any(n in later for n in op.outputs.get("Scope", []))
         if needs_else:
@@ -407,14 +415,19 @@ class Writer:
         summed = [(t, n, x) for t, n, x in results if n in made.vars]
         for target, _, x in summed:
             self.line(f"{ident(target)} = zeros_like(xp, {ident(x)})", op)
+        self._unset(op.inputs.get("Out@GRAD", []), ident)
         self.line(f"for {kept or '_'} in reversed({ident(op.inputs['StepScopes'][0])}):".replace(", in ", ", in "), op)
         self.indent += 1
         self.defined |= {ident(n) for n in op.inputs.get("Out@GRAD", [])}
         # the sums outside may have the same name as the parts inside
         fetches = [*outer_writes(made), *(n for _, n, _ in results)]
         self.block(made, fetches, inside, set(fetches))
-        for target, name, _ in summed:
-            self.line(f"{ident(target)} += {inside(name)}", op)
+        for target, name, x in summed:
+            v = resolve(op.block, x)
+            if v is not None and v.kind != "LOD_TENSOR":  # an array of tensors: entry by entry
+                self.line(f"{ident(target)} = add_up(xp, [{ident(target)}, {inside(name)}])", op)
+            else:
+                self.line(f"{ident(target)} += {inside(name)}", op)
         self.indent -= 1
         self.own = outside
         for target, name, _ in results:
@@ -530,7 +543,7 @@ def run_control(op: Operator, scope: Scope, xp: Any, run: Callable[[Sequence[Ope
     elif op.type in BRANCHES:
         assert inner is not None
         kept = None
-        if is_true(get(op.inputs["Cond"][0])):
+        if is_true(get(op.inputs["Cond"][0])) if is_scalar(op) else all(get(n).size for n in op.inputs["Cond"]):
             kept = _run_keeping(inner, scope, run)
         for n in op.outputs.get("Scope", []):
             scope.set(n, kept)

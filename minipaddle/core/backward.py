@@ -82,7 +82,7 @@ def _spread(block: Block, operators: Sequence[Operator], need: set[str], no_grad
 # slot -> slot on the way forward, for operators whose gradients are written by hand below
 _ARRAY_FLOW = {
     "select_input": ("X", "Out"), "write_to_array": ("X", "Out"), "read_from_array": ("X", "Out"),
-    "tensor_array_to_tensor": ("X", "Out"),
+    "tensor_array_to_tensor": ("X", "Out"), "lod_tensor_to_array": ("X", "Out"), "array_to_lod_tensor": ("X", "Out"),
 }  # fmt: skip
 
 
@@ -332,11 +332,25 @@ class _Walk:
             self.block.append_op("read_from_array", inputs, {"Out": self.part_of(key)}, role, callstack=list(op.callstack))
             self.finish(key)
             return
+        if op.type == "lod_tensor_to_array":
+            (x,), (array,) = op.inputs["X"], op.outputs["Out"]
+            key = self.read_keys[i][x]
+            inputs = {"X": [self.grad_of(array)], "RankTable": list(op.inputs["RankTable"])}
+            self.block.append_op("array_to_lod_tensor", inputs, {"Out": self.part_of(key)}, role, callstack=list(op.callstack))
+            self.finish(key)
+            return
         (array,), (out,) = op.inputs["X"], op.outputs["Out"]
         whole = self.declare(self.grad_of(array), array)
         if op.type == "read_from_array":
             inputs = {"X": [self.grad_of(out)], "I": list(op.inputs["I"])}
-            self.block.append_op("add_to_array", inputs, {"Out": whole}, role, callstack=list(op.callstack))
+            # Paddle has no operator that adds; where each entry is read once, writing does the same
+            kind = "write_to_array" if op.extra.get("once") else "add_to_array"
+            self.block.append_op(kind, inputs, {"Out": whole}, role, callstack=list(op.callstack))
+        elif op.type == "array_to_lod_tensor" and array not in self.started:
+            inputs = {"X": [self.grad_of(out)], "RankTable": list(op.inputs["RankTable"])}
+            self.block.append_op("lod_tensor_to_array", inputs, {"Out": whole}, role, callstack=list(op.callstack))
+        elif op.type == "array_to_lod_tensor":
+            raise NotSupportedError(f"array {array!r} is used once more after the loop that fills it; its gradient is not supported")
         else:
             inputs = {"X": [array], "OutIndex": list(op.outputs["OutIndex"]), "Out@GRAD": [self.grad_of(out)]}
             part = whole
@@ -361,8 +375,8 @@ class _Walk:
             key = self.write_keys[i].get(n, (n, 0))
             v = resolve(self.source, n)
             if v is not None and v.kind != "LOD_TENSOR":
-                if n not in self.started:
-                    self.fill_zeros(n)
+                if n not in self.started:  # its gradient begins in the block
+                    self.declare(self.grad_of(n), n)
                     self.started.add(n)
                 continue
             if not self.parts.get(key, 0) and key not in self.zeros:

@@ -451,7 +451,13 @@ def record_branches(
     back has the same structure. relaxed: a value that is a Tensor in one branch only is unset in the other. TracingError where
     the results do not fit together.
     """
-    pred = condition(recorder, pred)
+    try:
+        pred = condition(recorder, pred)
+    except ValueError:
+        # what is wrong inside the branches is told first, as in Paddle, which looks at the condition only when it runs
+        trace_block(recorder, then, known)
+        trace_block(recorder, orelse, known)
+        raise
     first, a = trace_block(recorder, then, known)
     second, b = trace_block(recorder, orelse, known)
     branches = _Branches(recorder, pred, first, second, relaxed)

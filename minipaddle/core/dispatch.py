@@ -231,7 +231,7 @@ def _explain(op: Op, inputs: Any, attrs: dict[str, Any], error: Exception) -> Ex
     """The same failure told in terms of the operator: what it got, what it wanted."""
     for slot, value in zip(op.inputs, inputs, strict=False):
         for item in value if isinstance(value, (list, tuple)) else (value,):
-            if item is not None and not isinstance(item, TensorBase):
+            if not isinstance(item, TensorBase) and (item is not None or not slot.optional):
                 return WrongTypeError(
                     f"{op.type}: argument {slot.name} must be a Tensor, got {type(item).__name__} {str(item)[:80]}"
                 )
@@ -250,7 +250,7 @@ def _explain(op: Op, inputs: Any, attrs: dict[str, Any], error: Exception) -> Ex
         except Exception:  # the rule itself may fail on such input; then the first message stands
             pass
     kind = type(error)
-    if kind.__name__ in ("UFuncTypeError", "_UFuncNoLoopError", "ComplexWarning") or (kind is TypeError and "ufunc" in message):
+    if kind.__name__ in ("UFuncTypeError", "_UFuncNoLoopError", "ComplexWarning") or (kind is TypeError and ("ufunc" in message or "numpy boolean" in message)):
         kind = UnsupportedDtypeError
     elif isinstance(error, ValueError) and isinstance(error, IndexError):  # NumPy's AxisError
         kind = errors.AxisError

@@ -52,6 +52,18 @@ def _copies(*sides: tuple[str, float]) -> Callable[[Operator, Slots, Slots], For
     return form
 
 
+def _merged(op: Operator, inputs: Slots, outputs: Slots) -> Form:
+    given = {"X": inputs["Out" + GRAD_SUFFIX], "Mask": list(op.inputs["Mask"])}
+    sides = [(f"Out{side}", outputs.get(f"In{side}{GRAD_SUFFIX}", [EMPTY])) for side in ("True", "False")]
+    return [("split_lod_tensor", given, dict(sides), {"level": op.attr("level")})]
+
+
+def _split(op: Operator, inputs: Slots, outputs: Slots) -> Form:
+    given = {"X": list(op.inputs["X"]), "Mask": list(op.inputs["Mask"])}
+    given |= {f"In{side}": inputs[f"Out{side}{GRAD_SUFFIX}"] for side in ("True", "False")}
+    return [("merge_lod_tensor", given, {"Out": outputs["X" + GRAD_SUFFIX]}, {"level": op.attr("level")})]
+
+
 def _same(*names: str) -> Callable[[Operator], dict[str, Any]]:
     return lambda op: {name: op.attr(name) for name in names}
 
@@ -65,12 +77,14 @@ _FORMS: dict[str, Callable[[Operator, Slots, Slots], Form]] = {
     "exponential": _one("fill_any_like", lambda op: {"value": 0.0}),
     "flip": _one("flip", _same("axis")),
     "increment": _one("assign", _same()),
+    "merge_lod_tensor": _merged,
     "minus": _copies(("X", 1.0), ("Y", -1.0)),
     "print": _one("print", lambda op: {**op.attrs, "is_forward": False}, slot="In"),
     "reverse": _one("reverse", _same("axis")),
     "scale": _one("scale", lambda op: _scale(op.attr("scale")), extra=[("ScaleTensor", "ScaleTensor")]),
     "sequence_reverse": _one("sequence_reverse", _same(), source="Y", out="Y"),
     "sign": _one("scale", lambda op: _scale(0.0)),
+    "split_lod_tensor": _split,
     "split": _one("concat", _same("axis"), extra=[("AxisTensor", "AxisTensor")]),
     "sum": _copies(("X", 1.0)),
     "unbind": _one("stack", _same("axis"), out="Y"),

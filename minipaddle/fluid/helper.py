@@ -46,6 +46,8 @@ class Helper:
             only._assign_array(made._data)
             return only
         made = self(type, *inputs, **attrs)
+        if recorder.regions and made is not None and not isinstance(made, tuple):  # inside of cond or while_loop
+            return recorder.in_place(next(iter(outputs.values())), made)
         op = recorder.block.ops[-1]
         for slot, v in outputs.items():
             for old in op.outputs[slot]:

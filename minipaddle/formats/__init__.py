@@ -1,6 +1,7 @@
 """File formats: pairs of functions between bytes and plain objects or Programs.
 
     pdmodel       Programs (.pdmodel, __model__)
+    pir_json      the same in the json of Paddle 3.x, read only
     lod_tensor    tensor streams (.pdiparams, one file per variable, binary tensors)
     pdparams      state dicts and nested objects (.pdparams, .pdopt)
     info          facts about variables (.pdiparams.info)

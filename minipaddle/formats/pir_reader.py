@@ -202,8 +202,9 @@ class Reader:
             v.stop_gradient = True
 
     def emit(self, type_name: str, inputs: dict[str, list[str]], outputs: dict[str, list[str]], attrs: dict[str, Any]) -> Operator:
-        """Append an operator, with the defaults of the attributes that are not given."""
+        """Append an operator, with the defaults of the attributes that are not given and, as Paddle has it, empty slots."""
         definition = OPS[type_name]
+        inputs = {**{slot.name: [] for slot in definition.inputs}, **inputs}
         full = dict(attrs)
         for name, attr in definition.attrs.items():
             if name not in full and attr.default is not None:

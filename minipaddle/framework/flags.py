@@ -28,6 +28,7 @@ _WITHOUT_EFFECT: dict[str, Any] = {
     "FLAGS_memory_fraction_of_eager_deletion": 1.0,
     "FLAGS_paddle_num_threads": 1,
     "FLAGS_sort_sum_gradient": False,
+    "FLAGS_use_stride_kernel": True,
     "FLAGS_sync_nccl_allreduce": True,
     "FLAGS_use_cinn": False,
     "FLAGS_use_mkldnn": False,

@@ -301,12 +301,15 @@ class StaticFunction:
         """A key for calls with Tensors alone; None for other calls."""
         parts: list[Any] = []
         for t in args:
-            if not isinstance_strict(t, Tensor):
+            if type(t) is not Tensor and not isinstance_strict(t, Tensor):
                 return None
             data = t._data
             parts += (data.shape, data.dtype, t._stop_gradient)
         if self._instance is not None:
-            parts += self._modes()
+            if self._layers is not None and self._fast:
+                parts += [layer.training for layer in self._layers]
+            else:
+                parts += self._modes()
         return tuple(parts)
 
     def _modes(self) -> list[bool]:

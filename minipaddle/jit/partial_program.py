@@ -17,7 +17,7 @@ from ..core.backward import append_gradients
 from ..core.blocks import ARRAY_WRITES, EMPTY, reads, single_assignment, writes
 from ..core.context import context
 from ..core.program import Operator, Program, Variable
-from ..core.tape import Node, edge_of
+from ..core.tape import Node
 from ..core.tensor import Tensor, make_tensor
 from ..errors import GradientError, NotSupportedError
 from ..ops.registry import OPS
@@ -28,7 +28,7 @@ __all__ = ["PartialProgram"]
 class _TrainingForm:
     """Forward and backward functions for one set of differentiated inputs."""
 
-    __slots__ = ("backward", "backward_lods", "forward", "grad_positions", "own", "saved_from_inputs", "seeds", "twins")
+    __slots__ = ("backward", "backward_lods", "differentiable", "forward", "grad_positions", "own", "saved_from_inputs", "seeds")
 
     forward: CompiledProgram
     backward: CompiledProgram | None
@@ -36,7 +36,7 @@ class _TrainingForm:
     saved_from_inputs: list[int]  # positions among all inputs that the backward function takes
     own: int  # how many saved values the forward function returns
     grad_positions: list[int]  # positions among all inputs that the backward function gives gradients for
-    twins: list[tuple[int, int]]  # (output, seed that has its gradient too): the same variable returned again
+    differentiable: list[tuple[int, int]]  # (output, seed of its gradient); two outputs may be the same variable
     backward_lods: list[tuple[bool, int]]  # lods that it takes: (of an input, its position) or (of a saved value, its number)
 
 
@@ -83,7 +83,7 @@ class PartialProgram:
         return found
 
     def training(self, differentiated: tuple[bool, ...], lod_feeds: tuple[str, ...] = ()) -> _TrainingForm:
-        """The forward and backward functions when the inputs marked True need gradients and `lod_feeds` come with a lod."""
+        """The forward and backward functions when the floating inputs marked True need gradients and `lod_feeds` come with a lod."""
         form = self._training.get((differentiated, lod_feeds))
         if form is None:
             form = self._training[differentiated, lod_feeds] = self._build(differentiated, lod_feeds)
@@ -94,12 +94,12 @@ class PartialProgram:
         block = program.global_block()
         single_assignment(program)
         count = len(block.ops)
-        wanted = [n for n, d in zip(self.feeds, differentiated, strict=True) if d]
+        wanted = [n for n, d in zip(self.feeds, differentiated, strict=True) if d and _is_floating(block.find_var(n))]
         floating = [n for n in dict.fromkeys(self.outputs) if _is_floating(block.find_var(n))]
         seeds, gradients = append_gradients(block, floating, wanted)
         forward_ops, backward_ops = block.ops[:count], block.ops[count:]
         form = _TrainingForm()
-        form.seeds, form.saved_from_inputs, form.grad_positions, form.own, form.twins = [], [], [], 0, []
+        form.seeds, form.saved_from_inputs, form.grad_positions, form.own, form.differentiable = [], [], [], 0, []
         read = {n for op in backward_ops for n in reads(op)} | set(gradients.values())
         live_seeds = [(name, seed) for name, seed in zip(floating, seeds, strict=True) if seed in read]
         if not gradients:
@@ -129,7 +129,7 @@ class PartialProgram:
         )
         index_of = {n: i for i, n in enumerate(self.outputs)}
         form.seeds = [index_of[name] for name, _ in live_seeds]
-        form.twins = [(i, index_of[n]) for i, n in enumerate(self.outputs) if index_of[n] != i and index_of[n] in form.seeds]
+        form.differentiable = [(i, index_of[n]) for i, n in enumerate(self.outputs) if index_of[n] in form.seeds]
         return form
 
     # --- running
@@ -138,14 +138,19 @@ class PartialProgram:
         """Results for `inputs` (one Tensor per feed); writes the tape when something needs a gradient."""
         tensors = [*inputs, *self.captured]
         arrays = [t._data for t in tensors]
-        xp = backend.module_of(arrays)
+        xp = backend.module_of(arrays) if backend._others else np
+        lods: list[Any] | None = None
+        lod_feeds: tuple[str, ...] = ()
+        for t in inputs:
+            if t._extra is not None and t._extra.lod:
+                lods = [t._extra.lod if t._extra is not None else None for t in inputs]
+                lod_feeds = tuple([n for n, lod in zip(self.inputs, lods, strict=True) if lod])
+                break
         form = None
-        lods = [t._extra.lod if t._extra is not None else None for t in inputs]
-        lod_feeds = tuple([n for n, lod in zip(self.inputs, lods, strict=True) if lod]) if any(lods) else ()
         if context.grad_enabled:
-            differentiated = tuple([not t._stop_gradient and t._data.dtype.kind in "fcV" for t in tensors])
+            differentiated = tuple([not t._stop_gradient for t in tensors])
             if True in differentiated:
-                form = self.training(differentiated, lod_feeds)
+                form = self._training.get((differentiated, lod_feeds)) or self.training(differentiated, lod_feeds)
                 if form.backward is None:
                     form = None
         if form is None or self.recompute:
@@ -153,7 +158,7 @@ class PartialProgram:
             versions = [t._version[0] for t in self.captured] if compiled.prepare is not None else None
         else:
             compiled, versions = form.forward, None
-        results = compiled.with_state(xp, [*arrays, *(lod for lod in lods if lod)] if lod_feeds else arrays, versions)
+        results = compiled.with_state(xp, arrays if lods is None else [*arrays, *filter(None, lods)], versions)
         n = len(self.outputs)
         outputs = [make_tensor(r) for r in results[:n]]
         result_lods: list[Any] = []
@@ -167,22 +172,18 @@ class PartialProgram:
             for t, value in zip(self._updated_tensors, results[n : n + len(self.updated)], strict=True):
                 t._data = np.asarray(value) if isinstance(value, np.generic) else value
         _part_outputs(outputs, arrays)
-        if form is not None and compiled is not form.forward:
-            node: ProgramNode = RecomputedNode(self, form, tensors, arrays, lods, outputs)
-            for i in form.seeds:
-                outputs[i]._edge, outputs[i]._stop_gradient = (node, i), False
-            for i, seed in form.twins:
-                outputs[i]._edge, outputs[i]._stop_gradient = (node, seed), False
-        elif form is not None:
-            own = results[len(results) - form.own :] if form.own else []
+        if form is None:
+            return outputs
+        if compiled is form.forward:
+            own = results[len(results) - form.own :] if form.own else ()
             node = ProgramNode(self, form, tensors, arrays, own, outputs)
             if form.backward_lods:
                 own_lods = result_lods[len(results) - form.own :]
-                node.lods = [lods[i] if of_input else own_lods[i] for of_input, i in form.backward_lods]
-            for i in form.seeds:
-                outputs[i]._edge, outputs[i]._stop_gradient = (node, i), False
-            for i, seed in form.twins:
-                outputs[i]._edge, outputs[i]._stop_gradient = (node, seed), False
+                node.lods = [(lods or ())[i] if of_input else own_lods[i] for of_input, i in form.backward_lods]
+        else:
+            node = RecomputedNode(self, form, tensors, arrays, lods or (), outputs)
+        for i, seed in form.differentiable:
+            outputs[i]._edge, outputs[i]._stop_gradient = (node, seed), False
         return outputs
 
 
@@ -198,12 +199,20 @@ class ProgramNode(Node):
         super().__init__()
         self.partial, self.form = partial, form
         self.lods: list[Any] = []
-        self.saved: Any = [*[arrays[i] for i in form.saved_from_inputs], *own]
-        self.checks = [(tensors[i]._version, tensors[i]._version[0]) for i in form.saved_from_inputs]
+        self.saved: Any = [arrays[i] for i in form.saved_from_inputs]
+        self.checks = []
+        for i in form.saved_from_inputs:
+            cell = tensors[i]._version
+            self.checks.append((cell, cell[0]))
         if own:  # a result may lie in memory that the gradient needs
+            self.saved += own
             roots = {_root(a) for a in own}
             self.checks += [(t._version, t._version[0]) for t in outputs if _root(t._data) in roots]
-        self.edges = [edge_of(tensors[i]) for i in form.grad_positions]
+        edges: list[Any] = []
+        for i in form.grad_positions:  # all of them need gradients
+            t = tensors[i]
+            edges.append(t if t._edge is None else t._edge)
+        self.edges = edges
         self.out_like = [(outputs[i]._data.shape, outputs[i]._data.dtype) for i in form.seeds] if len(form.seeds) > 1 else None
 
     @property
@@ -288,6 +297,13 @@ def _root(array: Any) -> int:
 
 def _part_outputs(outputs: Sequence[Tensor], arrays: Sequence[Any]) -> None:
     """Results that lie in the memory of an input get their own; those that share memory share their version, as views do."""
+    if len(outputs) == 1 and getattr(outputs[0]._data, "base", None) is None:
+        only = outputs[0]._data
+        for a in arrays:
+            if a is only:
+                break
+        else:
+            return
     inputs = {_root(a) for a in arrays}
     seen: dict[int, Tensor] = {}
     for t in outputs:

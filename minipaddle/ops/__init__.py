@@ -26,6 +26,7 @@ from . import (
     optimizer,
     pool,
     py_func,
+    quantize,
     random,
     rank_table,
     reduction,
@@ -43,5 +44,5 @@ from . import lod_sharing  # last: it completes what the others define
 __all__ = [
     "activation", "boxes", "control_flow", "conv", "creation", "crf", "detection", "elementwise", "embedding", "fft", "fused", "indexing", "legacy",
     "legacy_layers", "legacy_loss", "linalg", "lod_sharing", "loss", "manipulation", "matmul", "metric", "norm", "optimizer", "pool",
-    "py_func", "random", "reduction", "rnn", "search", "sequence", "sequence_rnn", "vision", "viterbi",
+    "py_func", "quantize", "random", "reduction", "rnn", "search", "sequence", "sequence_rnn", "vision", "viterbi",
 ]  # fmt: skip

@@ -127,6 +127,8 @@ def add_to_array(xp, x, i, array=None):
 @op("read_from_array", "X, I, X_W? -> Out")
 def read_from_array(xp, array, i, like=None):
     at = int(i.item())
+    if array is UNSET:
+        array = []
     if at < len(array) and array[at] is not None:
         return array[at]
     if like is not None:

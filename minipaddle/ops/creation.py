@@ -123,6 +123,7 @@ def batch_shape(shape: Sequence[int], like: Sequence[int], input_dim_idx: int, o
     infer=lambda x, *, shape, input_dim_idx=0, output_dim_idx=0, dtype=5, **_: Spec(
         batch_shape(shape, x.shape, input_dim_idx, output_dim_idx), _numpy(dtype)
     ),
+    lod="Input ->",
 )
 def fill_constant_batch_size_like(
     xp,
@@ -135,11 +136,13 @@ def fill_constant_batch_size_like(
     value: float = 0.0,
     str_value: str = "",
     force_cpu: bool = False,
+    lod=None,
 ):
     target = _numpy(dtype)
-    return xp.full(
-        batch_shape(shape, x.shape, input_dim_idx, output_dim_idx), _number(str_value, value, target), target
-    )
+    size = list(batch_shape(shape, x.shape, input_dim_idx, output_dim_idx))
+    if lod is not None and input_dim_idx == 0:  # as many as there are sequences
+        size[output_dim_idx] = len(lod[-1]) - 1
+    return xp.full(size, _number(str_value, value, target), target)
 
 
 ASSIGN_SLOTS = {

@@ -240,7 +240,7 @@ def _(
         zip(images, _bin_matrices(module, x, rois, pooled_height, pooled_width, spatial_scale), strict=True)
     ):
         # [C, i, j] spread over the rows and columns of each bin
-        part = d_out[k][..., None, None] * (rows[:, None, :, None] * columns[None, :, None, :])
+        part = d_out[k].reshape((*d_out.shape[1:], 1, 1)) * (rows[:, None, :, None] * columns[None, :, None, :])
         part = part.reshape(tuple(x.shape[1:]))
         parts[i] = part if parts[i] is None else parts[i] + part
     empty = xp.zeros(tuple(x.shape[1:]), d_out.dtype)
@@ -329,13 +329,14 @@ def _infer_deformable(
     sizes = []
     for axis in (0, 1):
         n, k = x.shape[axis + 2], weight.shape[axis + 2]
-        sizes.append(-1 if n == -1 else (n + 2 * paddings[axis] - dilations[axis] * (k - 1) - 1) // strides[axis] + 1)
+        sizes.append(-1 if -1 in (n, k) else (n + 2 * paddings[axis] - dilations[axis] * (k - 1) - 1) // strides[axis] + 1)
     wanted = 2 * deformable_groups * weight.shape[2] * weight.shape[3]
-    if x.ndim != 4 or offset.ndim != 4 or offset.shape[1] not in (-1, wanted):
+    known = -1 not in (*weight.shape[2:], offset.shape[1])
+    if x.ndim != 4 or offset.ndim != 4 or (known and offset.shape[1] != wanted):
         raise ValueError(f"Offset must be [N, {wanted}, H, W], two numbers for each weight of a filter, got {list(offset.shape)}")
     if any(-1 not in (a, b) and a != b for a, b in zip(offset.shape[2:], sizes, strict=True)):
         raise ValueError(f"Offset must be [N, {wanted}, {sizes[0]}, {sizes[1]}], got {list(offset.shape)}")
-    if x.shape[1] != -1 and (x.shape[1] != weight.shape[1] * groups or x.shape[1] % deformable_groups):
+    if -1 not in (x.shape[1], weight.shape[1]) and (x.shape[1] != weight.shape[1] * groups or x.shape[1] % deformable_groups):
         raise ValueError(
             f"Input has {x.shape[1]} channels; Filter {list(weight.shape)} with {groups} groups takes {weight.shape[1] * groups}, and "
             f"they must divide into {deformable_groups} deformable groups"
@@ -399,9 +400,14 @@ def _deformable(xp, x, offset, weight, mask, strides, paddings, dilations, defor
 def _sampled(xp: Any, x: Any, corners: Any, dg: int) -> Any:
     total: Any = None
     for place, share, _, _ in corners:
-        part = _plane_values(xp, x, place, dg) * share[:, :, None]
+        part = _plane_values(xp, x, place, dg) * _for_channels(share)
         total = part if total is None else total + part
     return total
+
+
+def _for_channels(share: Any) -> Any:
+    """[N, deformable groups, ...] with an axis of length 1 for the channels of a group."""
+    return share.reshape((*share.shape[:2], 1, *share.shape[2:]))
 
 
 def _mask_of(mask: Any, columns: Any, dg: int) -> Any:
@@ -431,7 +437,7 @@ def _deformable_gradients(xp, x, offset, weight, mask, d_out, strides, paddings,
     planes = np.arange(n * c).reshape(n, dg, c // dg, 1, 1, 1) * (x.shape[2] * x.shape[3])
     for place, share, slope_y, slope_x in corners:
         index = module.broadcast_to(place[:, :, None] + module.asarray(planes), shape).reshape(-1)
-        values = (d_columns * share[:, :, None]).reshape(-1)
+        values = (d_columns * _for_channels(share)).reshape(-1)
         part = zeros_added_at(xp, (product(x.shape),), x.dtype, (index,), values)
         d_x = part if d_x is None else d_x + part
         pull = (d_columns * _plane_values(xp, x, place, dg)).sum(axis=2)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..backend import kernels
 from ..dtypes import numpy_of as _numpy
-from ..errors import UnsupportedDtypeError
+from ..errors import UnfitShapesError, UnsupportedDtypeError
 from . import special
 from .registry import DTypeNumber, Op, Spec, op
 from .shapes import broadcast, broadcast_shape, same_as, same_with_dtype, unbroadcast
@@ -753,6 +753,10 @@ def equal_all(xp, x, y):
 
 
 def _close(xp: Any, x: Any, y: Any, rtol: Any, atol: Any, equal_nan: bool) -> Any:
+    try:
+        broadcast_shape(x.shape, y.shape)
+    except ValueError as error:
+        raise UnfitShapesError(str(error)) from None
     # in float64, so that a tolerance below the resolution of the type still counts
     wide = np.complex128 if x.dtype.kind == "c" else np.float64
     a, b = x.astype(wide), y.astype(wide)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import UnfitShapesError
 from .manipulation import ints_of, zeros_added_at, zeros_placed
 from .registry import DTypeNumber, Ints, Longs, Scalars, Spec, op
 from .shapes import axis_of, broadcast_shape, product, same_as, unbroadcast
@@ -804,7 +805,10 @@ def _both(xp: Any, x: Any, mask: Any) -> tuple[Any, Any]:
 
 @op("masked_select", "X, Mask -> Y", infer=_infer_masked_select, grad="X#, Mask, Y@GRAD -> X@GRAD")
 def masked_select(xp, x, mask):
-    x, mask = _both(xp, x, mask)
+    try:
+        x, mask = _both(xp, x, mask)
+    except ValueError as error:
+        raise UnfitShapesError(str(error)) from None
     return x[mask]
 
 

@@ -904,8 +904,10 @@ def _real_of(dtype: Any) -> Any:
 
 
 def _infer_as_complex(x: Spec) -> Spec:
-    if not x.shape or x.shape[-1] not in (2, -1) or x.dtype.kind != "f":
-        raise ValueError(f"the input must be floating and its last dimension 2, got {x}")
+    if x.dtype.kind != "f":
+        raise UnsupportedDtypeError(f"takes floating tensors, got {x.dtype}")
+    if not x.shape or x.shape[-1] not in (2, -1):
+        raise ValueError(f"the last dimension of the input must be 2, got {x}")
     return Spec(x.shape[:-1], _complex_of(x.dtype))
 
 
@@ -944,7 +946,7 @@ def _(xp, d_out):
 )
 def complex_(xp, x, y):
     if x.dtype != y.dtype or x.dtype.kind != "f":
-        raise ValueError(f"X and Y must have the same floating dtype, got {x.dtype} and {y.dtype}")
+        raise UnsupportedDtypeError(f"X and Y must have the same floating dtype, got {x.dtype} and {y.dtype}")
     out = xp.empty(broadcast_shape(x.shape, y.shape), _complex_of(x.dtype))
     out.real, out.imag = x, y
     return out

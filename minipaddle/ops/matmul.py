@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..errors import UnfitShapesError
 from .registry import Spec, op
 from .shapes import broadcast_shape, product, unbroadcast
 
@@ -17,6 +18,8 @@ def _conj(*arrays: Any) -> tuple[Any, ...]:
 def _infer_matmul(x: Spec, y: Spec, *, trans_x: bool = False, trans_y: bool = False, **_: Any) -> Spec:
     if not x.shape or not y.shape:
         raise ValueError("both inputs need at least one dimension")
+    if x.dtype is not None and y.dtype is not None and x.dtype != y.dtype:
+        raise ValueError(f"X is {x.dtype} but Y is {y.dtype}; cast one of them")
     xs = (1, *x.shape) if x.ndim == 1 else tuple(x.shape)
     ys = (*y.shape, 1) if y.ndim == 1 else tuple(y.shape)
     rows, k = xs[-2:][::-1] if trans_x and x.ndim > 1 else xs[-2:]
@@ -179,7 +182,7 @@ def _(xp, x, vec, d_out, *, needs: tuple[bool, ...] = (True, True)):
 
 def _infer_dot(x: Spec, y: Spec) -> Spec:
     if x.ndim not in (1, 2) or x.ndim != y.ndim or any(a != b and -1 not in (a, b) for a, b in zip(x.shape, y.shape, strict=True)):
-        raise ValueError(f"X and Y must be vectors or matrices of one shape, got {list(x.shape)} and {list(y.shape)}")
+        raise UnfitShapesError(f"X and Y must be vectors or matrices of one shape, got {list(x.shape)} and {list(y.shape)}")
     return Spec(x.shape[:-1], x.dtype)
 
 

@@ -215,6 +215,8 @@ def randperm(xp, *, n: int, dtype: DTypeNumber = 3):
 
 @op("bernoulli", "X -> Out", random=True, infer=same_as(0), grad="Out@GRAD -> X@GRAD")
 def bernoulli(xp, x):
+    if x.dtype.kind not in "fV":
+        raise UnsupportedDtypeError(f"takes floating tensors, got {x.dtype}")
     if x.size and (float(x.min()) < 0 or float(x.max()) > 1):
         raise IndexError(f"probabilities must be in [0, 1], got {float(x.min())} to {float(x.max())}")
     return (rng.random(xp).random(x.shape) < x).astype(x.dtype)
@@ -234,6 +236,8 @@ def _infer_multinomial(x: Spec, *, num_samples: int = 1, replacement: bool = Fal
 @op("multinomial", "X -> Out", random=True, infer=_infer_multinomial)
 def multinomial(xp, x, *, num_samples: int = 1, replacement: bool = False):
     _infer_multinomial(x, num_samples=num_samples)
+    if x.dtype.kind not in "fV":
+        raise UnsupportedDtypeError(f"takes floating tensors, got {x.dtype}")
     if num_samples < 1:
         raise ValueError(f"num_samples must be positive, got {num_samples}")
     weights = x.astype("float64")
@@ -256,6 +260,36 @@ def multinomial(xp, x, *, num_samples: int = 1, replacement: bool = False):
     noise = -xp.log(-xp.log(xp.maximum(g.random(x.shape), 1e-300)))
     keys = xp.where(weights > 0, xp.log(xp.where(weights > 0, weights, 1.0)) + noise, -np.inf)
     return xp.argsort(-keys, axis=-1)[..., :num_samples].astype("int64")
+
+
+def _infer_top_p(x: Spec, ps: Spec, threshold: Any = None, **_: Any) -> tuple[Spec, Spec]:
+    if x.ndim != 2:
+        raise ValueError(f"x must have two dimensions, got shape {list(x.shape)}")
+    for what, s in (("ps", ps), ("threshold", threshold)):
+        if s is not None and -1 not in (s.size, x.shape[0]) and s.size != x.shape[0]:
+            raise ValueError(f"{what} must hold one number for each of the {x.shape[0]} rows, got shape {list(s.shape)}")
+    return Spec((x.shape[0], 1), x.dtype), Spec((x.shape[0], 1), np.dtype(np.int64))
+
+
+@op("top_p_sampling", "x, ps, threshold? -> out, ids", random=True, infer=_infer_top_p)
+def top_p_sampling(xp, x, ps, threshold=None, *, seed: int = -1):
+    _infer_top_p(x, ps, threshold)
+    weights = x.astype("float64")
+    order = xp.argsort(-weights, axis=-1, kind="stable")
+    weights = xp.take_along_axis(weights, order, -1)
+    if threshold is not None:
+        low = weights < threshold.astype("float64").reshape(-1, 1)
+        low[:, 0] = False  # the most probable class stays in any case
+        weights = xp.where(low, 0.0, weights)
+    ends = weights.cumsum(axis=-1)
+    # those before which less than `ps` has been gathered
+    weights = xp.where(ends - weights < ps.astype("float64").reshape(-1, 1), weights, 0.0)
+    weights[:, 0] = xp.maximum(weights[:, 0], 1e-300)
+    ends = weights.cumsum(axis=-1)
+    drawn = _generator(xp, max(seed, 0)).random((x.shape[0], 1)) * ends[:, -1:]
+    place = xp.minimum((drawn >= ends).sum(axis=-1, keepdims=True), (weights > 0).sum(axis=-1, keepdims=True) - 1)
+    ids = xp.take_along_axis(order, place, -1)
+    return xp.take_along_axis(x, ids, -1), ids.astype("int64")
 
 
 @op("poisson", "X -> Out", random=True, infer=same_as(0), grad="Out@GRAD -> X@GRAD")

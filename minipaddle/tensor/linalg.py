@@ -515,6 +515,7 @@ def pca_lowrank(x: Any, q: int | None = None, center: bool = True, niter: int = 
 @tensor_method("histogram")
 def histogram(input: Any, bins: int = 100, min: int = 0, max: int = 0, name: str | None = None) -> Any:
     """How many elements fall into each of `bins` equal parts of [min, max] (of the range of the data if both are 0); int64 [bins]."""
+    spec_of(input)  # an error for what is no tensor
     if input.dtype.name not in ("int32", "int64", "float32", "float64"):
         raise UnsupportedDtypeError(f"histogram takes int32, int64, float32 or float64, got {input.dtype.name}")
     return call(L.histogram, input, bins=int(bins), min=min, max=max)

@@ -603,6 +603,7 @@ def nanmean(x: Any, axis: Any = None, keepdim: bool = False, name: str | None = 
 def count_nonzero(x: Any, axis: Any = None, keepdim: bool = False, name: str | None = None) -> Any:
     """Number of elements other than zero over `axis`; int64."""
     static_types("count_nonzero", "bool float16 bfloat16 float32 float64 int16 int32 int64 uint8", x=x)
+    spec_of(x)  # an error for what is no tensor
     return sum(cast(cast(x, "bool"), "int64"), axis=axis, keepdim=keepdim)
 
 

@@ -181,6 +181,22 @@ def normal_(x: Any, mean: float = 0.0, std: float = 1.0, name: str | None = None
     return in_place(x, call(R.gaussian_inplace, x, mean=float(mean), std=float(std)))
 
 
+@tensor_method("gaussian_")
+def gaussian_(x: Any, mean: float = 0.0, std: float = 1.0, seed: int = 0, name: str | None = None) -> Any:
+    """Overwrite with normally distributed numbers; a `seed` other than 0 makes the call repeat itself."""
+    return in_place(x, call(R.gaussian_inplace, x, mean=float(mean), std=float(std), seed=int(seed)))
+
+
+@tensor_method("top_p_sampling")
+def top_p_sampling(x: Any, ps: Any, threshold: Any = None, seed: int | None = None, name: str | None = None) -> tuple[Any, Any]:
+    """One class per row of x [batch, classes] (probabilities), drawn among the most probable ones that make up `ps` [batch].
+
+    threshold: classes less probable than that are left out, too. Returns values [batch, 1] of the type of `x` and int64 [batch, 1].
+    Holtzman et al., "The Curious Case of Neural Text Degeneration" (2019).
+    """
+    return call(R.top_p_sampling, x, ps, threshold, seed=-1 if seed is None else int(seed))
+
+
 @tensor_method("exponential_")
 def exponential_(x: Any, lam: float = 1.0, name: str | None = None) -> Any:
     """Overwrite with exponentially distributed numbers of rate `lam`."""

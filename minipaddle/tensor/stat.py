@@ -43,6 +43,7 @@ def numel(x: Any, name: str | None = None) -> Any:
 def var(x: Any, axis: Any = None, unbiased: bool = True, keepdim: bool = False, name: str | None = None) -> Any:
     """Variance over `axis`: squared distances from the mean, divided by n - 1, or by n unless `unbiased` (or where n is 1)."""
     static_types("var", "float16 float32 float64", x=x)
+    spec_of(x)  # an error for what is no tensor
     if not x.dtype.is_floating:
         raise UnsupportedDtypeError(f"var takes floating tensors, got {x.dtype.name}; cast it first")
     distance = x - mean(x, axis, True)

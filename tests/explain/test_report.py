@@ -172,6 +172,13 @@ def test_compare_of_a_layer_with_dropout_draws_the_same_numbers() -> None:
     net = paddle.nn.Sequential(paddle.nn.Linear(6, 6), paddle.nn.Dropout(0.5), paddle.nn.ReLU())
     report = paddle.jit.explain(net, paddle.rand([5, 6]), compare=True)
     assert "agree" in report.compared
+    assert [row.status for row in report.operators] == ["same"] * 4, "layers of the library have no user lines, and are matched by type"
+
+
+def test_programs_without_operators_parameters_or_arguments() -> None:
+    assert "agree" in paddle.jit.explain(lambda x: x, "float32[3]", compare=True).compared
+    report = paddle.jit.explain(lambda: paddle.ones([2]) * 3, compare=True)
+    assert "agree" in report.compared and report.parts[0].name == "inference" and report.to_html()
 
 
 # --- loaded models

@@ -1,4 +1,4 @@
-"""Operators of detectors as they stand in saved Programs. Both frameworks run this file: PADDLE_MODULE says which `paddle` is."""
+"""Operators of detectors and of quantised models as saved Programs hold them. Both frameworks run this file (PADDLE_MODULE)."""
 
 from __future__ import annotations
 
@@ -107,6 +107,15 @@ CASES = [
     case("deformable_conv_v1", DEFORM, "Output", CONV),
     case("deformable_conv", {**DEFORM, "Mask": floats(2, 18, 4, 8, low=0), "Filter": floats(6, 2, 3, 3)},
          "Output", with_(CONV, groups=2)),
+    *(case(type, {"X": np.round(floats(3, 4, 5) * scale, digits), "Scale": floats(n, low=0.5), "ZeroPoint": np.zeros(n, "float32")}, "Y",
+           {"quant_axis": axis, "bit_length": 8, "round_type": kind, "is_test": True, "only_observer": False})
+      for type, scale, digits in (("quantize_linear", 1, 9), ("dequantize_linear", 127, 0))
+      for axis, n in ((-1, 1), (0, 3), (1, 4)) for kind in (0, 1)),
+    case("fake_quantize_dequantize_moving_average_abs_max", {"X": floats(3, 4), "InScale": floats(1, low=0.5)}, "Out, OutScale",
+         {"moving_rate": 0.9, "bit_length": 8, "round_type": 1, "is_test": True}),
+    *(case("fake_channel_wise_quantize_dequantize_abs_max", {"X": floats(3, 4, 2, 2)}, "Out, OutScale",
+           {"quant_axis": axis, "bit_length": 8, "round_type": 1}) for axis in (0, 1)),
+    case("fake_quantize_dequantize_abs_max", {"X": floats(3, 4)}, "Out, OutScale", {"bit_length": 8, "round_type": 1}),
 ]  # fmt: skip
 
 

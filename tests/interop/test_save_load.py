@@ -174,7 +174,7 @@ result["static"] = [describe(y) for y in exe.run(program, feed={feeds[0]: x}, fe
 
 
 RUNNABLE = [
-    k for k in keys("v262", having="methods")
+    k for k in keys("v262", "v331_pir", having="methods")
     if INDEX[k]["load"]["api"] == "paddle.jit.load" and set(INDEX[k]["methods"]) == {"forward"} and INDEX[k].get("io")
 ]  # fmt: skip
 
@@ -185,7 +185,7 @@ def test_paddle_runs_its_own_models_written_again(tmp_path):
     for number, key in enumerate(RUNNABLE):
         prefix = str(GOLDEN / key / INDEX[key]["load"]["path"])
         files = detect.find_model(prefix).methods["forward"]
-        program = pdmodel.load_file(files.model)
+        program = detect.load_program(files.model)
         body, feeds, fetches = pdmodel.from_inference_program(program)
         again = pdmodel.to_inference_program(body, feeds, fetches)
         Path(f"m{number}.pdmodel").write_bytes(pdmodel.dumps(again))

@@ -538,7 +538,9 @@ def of_traced(
     layer_class = type(owner).__name__ if isinstance(owner, Layer) else ""
     report = _report(name, signature, origin, layer_class, partial, feeds, function, notes, trains)
     report.frozen = _frozen(concrete, report)
-    report.branches = [(where or "inside of a library", "taken" if taken else "not taken", n) for (where, taken), n in concrete.branches.items()]
+    report.branches = [
+        (where or "inside of a library", "taken" if taken else "not taken", n) for (where, taken), n in concrete.branches.items()
+    ]
     report.cache = _cache(static, concrete)
     return report
 

@@ -127,10 +127,11 @@ _state = _State()
 
 
 @contextlib.contextmanager
-def _noting(steps: list[Step]) -> Iterator[None]:
-    """Inside of the ``with`` block operators that this thread runs eagerly are appended to `steps`."""
+def _noting(steps: list[Step], outside: int) -> Iterator[None]:
+    """Inside of the ``with`` block operators that this thread runs eagerly are appended to `steps`.
 
-    outside = len(user_callstack(1000))  # frames of whoever asked for the comparison; the trace does not have them
+    outside: how many frames belong to whoever asked for the comparison; the trace does not have them.
+    """
 
     def note(type: str, result: Any) -> None:
         frames = user_callstack(1000)[outside:]
@@ -364,7 +365,7 @@ def compare_function(
         back()
         api._Switch.enabled = False
         try:
-            with _noting(eager_steps):
+            with _noting(eager_steps, len(user_callstack(1000))):
                 eager_result = concrete.function(*args, **named)
         finally:
             api._Switch.enabled = enabled

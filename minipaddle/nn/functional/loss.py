@@ -153,7 +153,7 @@ def cross_entropy(
         )
     without_axis = ndim - 1 == label_ndim
     if label_smoothing > 0.0:
-        hard = without_axis or not soft_label
+        hard = without_axis or not (soft_label or label.dtype.is_floating)
         if hard and not without_axis:
             label = manipulation.squeeze(label, axis)
         label = _smoothed(label, spec_of(input).shape[axis], label_smoothing, axis, hard, input.dtype)

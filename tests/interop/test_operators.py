@@ -1,4 +1,4 @@
-"""Operators that only saved models of detectors hold: results as real Paddle 2.6.2 gives them."""
+"""Operators that only saved models hold, of detectors and quantised ones: results as real Paddle 2.6.2 gives them."""
 
 from __future__ import annotations
 
@@ -55,6 +55,8 @@ def test_results_are_those_of_real_paddle(real: tuple[Path, dict[str, Any]], num
     with np.load(folder / f"{number}.npz") as stored:
         want = [stored[k] for k in stored.files]
     for (slot, got, lod), expected, expected_lod in zip(run_case(CASES[number]), want, report[str(number)], strict=True):
+        if slot == "OutScale" and not expected.size:  # Paddle writes none in test mode
+            continue
         if expected_lod and slot != "MultiFpnRois":  # their numbers are in MultiLevelRoIsNum
             assert lod == expected_lod, slot
         assert got.shape == expected.shape and got.dtype == expected.dtype, (slot, got.shape, expected.shape)
