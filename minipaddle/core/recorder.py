@@ -75,6 +75,8 @@ class Recorder:
         differentiable = False
         for slot, value in zip(op.inputs, inputs, strict=True):
             if value is None:
+                if not slot.optional:
+                    raise WrongTypeError(f"{op.type}: argument {slot.name} must be a Variable, got None")
                 specs.append(None)
                 found.append(None)
                 continue

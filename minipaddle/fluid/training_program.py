@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..core.blocks import resolve, step_values
 from ..core.gradient_forms import forward_of
 from ..core.program import Operator, Program
 from ..formats import pdmodel
@@ -43,6 +44,7 @@ def _plain_cumsum(op: Operator) -> None:
 def in_1x_form(program: Program) -> Program:
     """A copy whose gradient operators are those of Paddle 1.8, with the attributes it wants, and its version number."""
     new = program.clone()
+    _keep_start_values(new)
     for block in new.blocks:
         for i, op in enumerate(block.ops):
             if op.type == "cumsum_grad":
@@ -57,6 +59,23 @@ def in_1x_form(program: Program) -> Program:
     new.touch()
     new.desc_version, new.op_version_map, new.extra = pdmodel.VERSION_1X, {}, {}
     return new
+
+
+def _keep_start_values(program: Program) -> None:
+    """Copies, made when a block begins, of what it writes over and its gradient reads: 1.8 keeps only the last value of such variables."""
+    for block in program.blocks[1:]:
+        if block.forward_block_idx >= 0:
+            continue
+        for name in [n for n in step_values(block) if n not in block.vars]:
+            v = resolve(block, name)
+            if v is None or v.kind != "LOD_TENSOR":
+                continue
+            kept = block.create_var(f"{name}@START", v.static_shape, v.dtype, lod_level=v.lod_level).name
+            block._insert_op(0, "assign", {"X": name}, {"Out": kept})
+            for gradient in program.blocks:
+                if gradient.forward_block_idx == block.idx and gradient is not block:
+                    for op in gradient.ops:
+                        op.inputs = {slot: [kept if n == name else n for n in names] for slot, names in op.inputs.items()}
 
 
 def _add_input(op: Operator, slot: str, before: Sequence[Operator]) -> None:

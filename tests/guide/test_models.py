@@ -279,7 +279,17 @@ def test_example_tensors_and_arrays() -> None:
 def test_a_spec_of_the_wrong_width() -> None:
     with pytest.raises(ValueError, match="784"):
         paddle.jit.save(LinearNet(), "m/linear", input_spec=[InputSpec([None, 100])])
+    with pytest.raises(ValueError, match="X is float64 but Y is float32"):
+        paddle.jit.save(LinearNet(), "m/linear", input_spec=[InputSpec([None, 784], "float64")])
     assert not Path("m").exists()
+
+
+def test_paths_that_are_none() -> None:
+    for path in (None, 3, b"m/linear"):
+        with pytest.raises(TypeError, match=f"the path must be a str or PathLike, got {type(path).__name__}"):
+            paddle.jit.save(LinearNet(), path, input_spec=[InputSpec([None, 784])])
+        with pytest.raises(TypeError, match=f"the path must be a str or PathLike, got {type(path).__name__}"):
+            paddle.jit.load(path)
 
 
 def test_functions_and_bound_methods() -> None:
@@ -421,6 +431,34 @@ def test_missing_files() -> None:
     Path("example.model/linear.pdiparams").unlink()
     with pytest.raises(ValueError, match="pdiparams"):
         paddle.jit.load("example.model/linear")
+
+
+def test_files_that_do_not_belong_together() -> None:
+    saved()
+    info = Path("example.model/linear.pdiparams.info")
+    facts = pickle.loads(info.read_bytes())
+    gone = sorted(facts)[0]
+    del facts[gone]
+    info.write_bytes(pickle.dumps(facts, 2))
+    with pytest.raises(RuntimeError, match=rf"linear\.pdiparams\.info: has no entry for variable '{gone}'"):
+        paddle.jit.load("example.model/linear")
+
+
+def test_a_program_that_reads_what_nothing_computes() -> None:
+    saved()
+    path = Path("example.model/linear.pdmodel")
+    data = path.read_bytes()
+    name = b"matmul_v2_0.tmp_0"
+    at = data.rindex(name)  # an operator's input
+    path.write_bytes(data[:at] + b"M" + data[at + 1 :])
+    with pytest.raises(ValueError, match=r"linear\.pdmodel: .*'[mM]atmul_v2_0\.tmp_0', which is no input"):
+        paddle.jit.load("example.model/linear")
+    paddle.enable_static()
+    try:
+        with pytest.raises(ValueError, match=r"linear\.pdmodel"):
+            paddle.static.load_inference_model("example.model/linear", paddle.static.Executor())
+    finally:
+        paddle.disable_static()
 
 
 @pytest.mark.parametrize("suffix", [".pdmodel", ".pdiparams", ".pdiparams.info"])
