@@ -404,7 +404,9 @@ class _Walk:
             v = resolve(inner, n)
             if v is not None and v.kind == "LOD_TENSOR" and not walk.made.get((n, 0)):
                 walk.fill_zeros(n)
-        reading = list(dict.fromkeys([*op.inputs.get(slot_in, []), *carried, *plain]))
+        used = {n for o in inner.ops for n in (o.input_names if inner_block(o) is None else reads(o))}
+        new = [n for n in (*carried, *plain) if n in used or _is_tensor(self.source, n)]  # no arrays that are only written to
+        reading = list(dict.fromkeys([*op.inputs.get(slot_in, []), *new]))
         op.inputs[slot_in] = reading
         outputs, finished = [], []
         for n in reading:
@@ -468,6 +470,11 @@ def _live_through(
         if grown == live:
             return sorted(carried), sorted(found - own)
         live = grown
+
+
+def _is_tensor(block: Block, name: str) -> bool:
+    v = resolve(block, name)
+    return v is None or v.kind == "LOD_TENSOR"
 
 
 def _is_parameter(block: Block, name: str) -> bool:

@@ -14,7 +14,6 @@ new variable under both numbers, unless the value belongs to an enclosing block:
 """
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 import numpy as np
@@ -99,6 +98,8 @@ def _check_known(function: PirBlock, name: str) -> None:
             unknown[op.name] = unknown.get(op.name, 0) + 1
     if not unknown:
         return
+    import difflib
+
     first = next(iter(unknown))
     known = [*rows(), *(n.removeprefix(PD_OP) for n in HANDLERS)]
     near = difflib.get_close_matches(plain_name(first), known, 3)

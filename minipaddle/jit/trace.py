@@ -220,6 +220,7 @@ def trace(
 
     converted = dict_by_name(spec, args, kwargs, symbolic)
     positional, keywords = converted
+    fed = [v.name for v in inputs]
     # one Program serves calls with and without gradients, so the caller's no_grad() does not count
     notes = recorder.notes = convert.Notes()
     owner = getattr(function, "__self__", None)
@@ -240,7 +241,8 @@ def trace(
             return leaf
 
         template = tree.map_structure(collect, result) if _holds_tensors(result) else result
-    made = ConcreteProgram(program, inputs, outputs, recorder.captured, template, function, baked)
+    # an input that was changed in place goes by another name now; what is fed keeps its own
+    made = ConcreteProgram(program, [block.vars[name] for name in fed], outputs, recorder.captured, template, function, baked)
     made.frozen, made.branches, made.code = notes.guards(function), dict(notes.branches), dict(notes.code)
     return made
 

@@ -270,7 +270,7 @@ def _infer_p_norm(x: Spec, *, axis: int = -1, keepdim: bool = False, asvector: b
 @op("p_norm", "X -> Out", infer=_infer_p_norm, grad="X, Out, Out@GRAD -> X@GRAD")
 def p_norm(xp, x, *, porder: float = 2.0, axis: int = -1, epsilon: float = 1e-12, keepdim: bool = False, asvector: bool = False):
     refuse_integers(x)
-    axes = tuple(range(x.ndim)) if asvector else (axis_of(axis, x.ndim),) if x.ndim else ()
+    axes = tuple(range(x.ndim)) if asvector else axes_of(axis, x.ndim)
     size = xp.abs(x)
     if porder == math.inf:
         return size.max(axis=axes, keepdims=keepdim)

@@ -30,6 +30,8 @@ def _arg(type: str, function: str) -> Op:
     @op(type, "X -> Out", infer=rule)
     def forward(xp, x, *, axis: Long, keepdims: bool = False, flatten: bool = False, dtype: DTypeNumber = 3):
         target = _index_dtype(dtype)
+        if not flatten:
+            axis_of(axis, x.ndim)
         if flatten or not x.ndim:
             found = getattr(xp, function)(x.reshape(-1)).astype(target)
             return found.reshape((1,) * x.ndim if keepdims else ())

@@ -16,6 +16,7 @@ from ..compiler.pipeline import CompiledProgram as Compiled
 from ..core.blocks import reads as reads_of
 from ..core.blocks import writes as writes_of
 from ..core.gradient_forms import completed
+from ..core.old_programs import in_our_form
 from ..core.program import SPECIAL_KINDS, Program, Variable
 from ..core.scope import Scope, current_scope
 from ..core.tensor import Tensor, isinstance_strict, make_tensor
@@ -401,9 +402,9 @@ class Executor:
             if lods:
                 lods = [lod for n, lod in zip(lod_feeds, lods) if n in block.vars]
                 lod_feeds = [n for n in lod_feeds if n in block.vars]
-            source = program
+            source = in_our_form(program)
             if use_prune and fetches:
-                source = pdmodel.prune(program, known, fetches)
+                source = pdmodel.prune(source, known, fetches)
                 known = [n for n in known if n in source.global_block().vars]
             plan = _Plan(source, known, fetches, lod_feeds)
             program.cache[key] = plan

@@ -196,6 +196,10 @@ def unflatten(x: Any, axis: int, shape: Any, name: str | None = None) -> Any:
     """Dimension `axis` split into `shape` (one entry may be -1)."""
     at = axis_of(as_int(axis, "axis"), spec_of(x).ndim)
     dims = spec_of(x).shape
+    if is_tensor_like(shape) and is_symbolic(shape):
+        whole = call(C.shape, x)
+        parts = [slice(whole, [0], [0], [at]), _cast(shape, dtypes.int32), slice(whole, [0], [at + 1], [len(dims)])]
+        return reshape(x, concat([p for p, n in zip(parts, (at, 1, len(dims) - at - 1), strict=True) if n]))
     entries = list(shape) if isinstance(shape, (list, tuple)) else as_ints(shape, "shape")
     # 0 keeps a dimension in place, which also works while its length is not known
     lead = [0 if n == -1 else n for n in dims[:at]]

@@ -489,10 +489,13 @@ class StaticRNN:
                     "fill_constant_batch_size_like", batch_ref, shape=[int(n) for n in shape], dtype=batch_ref.dtype.proto, value=float(init_value),
                     str_value=str(float(init_value)), input_dim_idx=ref_batch_dim_idx, output_dim_idx=init_batch_dim_idx,
                 )  # fmt: skip
-            carried = assign(init)
-        carried._stop_gradient = False
-        self._memories[carried.name] = (carried, None)
-        return carried
+            array = create_array(init.dtype)
+            array_write(init, fill_constant([1], "int64", 0), array)
+        state = array_read(array, self._index)
+        _once(array)
+        state._stop_gradient = False
+        self._memories[state.name] = (array, None)
+        return state
 
     def update_memory(self, mem: Any, var: Any) -> None:
         """`var` is what `mem` is at the next step."""
@@ -520,14 +523,11 @@ class StaticRNN:
     def _finish_step(self) -> None:
         if self.seq_len is None:
             raise ValueError("StaticRNN: its block has no step_input, so the number of steps is not known")
-        pairs = []
-        for carried, new in self._memories.values():
-            if new is None:
-                raise ValueError(f"{carried.name} should be updated in every step")
-            pairs.append((assign(new) if new.name in self._memories else new, carried))
-        for new, carried in pairs:
-            assign(new, carried)
         increment(self._index)
+        for name, (array, new) in self._memories.items():
+            if new is None:
+                raise ValueError(f"{name} should be updated in every step")
+            array_write(new, self._index, array)
         less_than(self._index, self._count, cond=self._going)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
