@@ -375,8 +375,11 @@ class _Walk:
             key = self.write_keys[i].get(n, (n, 0))
             v = resolve(self.source, n)
             if v is not None and v.kind != "LOD_TENSOR":
-                if n not in self.started:  # its gradient begins in the block
-                    self.declare(self.grad_of(n), n)
+                if n not in self.started:
+                    if n in outer_writes(inner):  # the block reads the gradient before it makes it
+                        self.fill_zeros(n)
+                    else:  # its gradient begins in the block
+                        self.declare(self.grad_of(n), n)
                     self.started.add(n)
                 continue
             if not self.parts.get(key, 0) and key not in self.zeros:

@@ -937,10 +937,11 @@ def while_loop(
         raise ValueError("loop_vars in while_loop should not be empty")
     recorder = context.recorder
     values = list(loop_vars)
+    whole = len(values) == 1 and isinstance(values[0], (list, tuple))  # the body may give that one list as it is
 
     def advance(values: list[Any]) -> list[Any]:
         found = body(*values)
-        found = list(found) if isinstance(found, (list, tuple)) and (len(values) > 1 or len(found) == 1) else [found]
+        found = list(found) if isinstance(found, (list, tuple)) and not (whole and len(found) != 1) else [found]
         if len(found) != len(values):
             raise ValueError(
                 f"body in while_loop should return the same arity (length and structure) as loop_vars: {len(values)}, got {len(found)}"
@@ -948,6 +949,8 @@ def while_loop(
         return found
 
     holds = cond(*values)
+    if recorder is not None and not recorder.tracing and not isinstance_strict(holds, TensorBase):
+        raise TypeError(f"cond in while_loop should return a bool Variable, but received {type(holds).__name__} {holds!r}")
     if recorder is None or not isinstance_strict(holds, TensorBase):
         while bool(holds):
             values = advance(values)
@@ -955,6 +958,8 @@ def while_loop(
         return values
     if holds.dtype is not dtypes.bool_:
         raise TypeError(f"the variable that cond in while_loop returns must be bool, but received {holds.dtype.name}")
+    if any(n not in (1, -1) for n in holds.static_shape):
+        raise TypeError(f"the variable that cond in while_loop returns must have one element, but its shape is {list(holds.static_shape)}")
     names = [f"loop_vars[{i}]" for i in range(len(values))]
 
     def step(begun: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -1082,7 +1087,12 @@ def Print(
 
 def create_array(dtype: Any, initialized_list: Sequence[Any] | None = None) -> Any:
     """A list of Tensors: a Python list in dynamic mode, a `TensorArray` while a Program is recorded."""
+    if initialized_list is not None and not isinstance(initialized_list, (list, tuple)):
+        raise TypeError(f"initialized_list must be a list or tuple of Tensors, but received {type(initialized_list).__name__}")
     items = list(initialized_list or [])
+    for item in items:
+        if not isinstance_strict(item, TensorBase):
+            raise TypeError(f"the entries of initialized_list must be Tensors, but received {type(item).__name__}")
     if context.recorder is None:
         return items
     made = TensorArray.of(items)

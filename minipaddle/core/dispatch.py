@@ -13,7 +13,7 @@ import numpy as np
 from .. import errors
 from ..backend import xp as backend
 from ..backend.quiet import quiet, restore
-from ..errors import WrongTypeError, UnsupportedDtypeError
+from ..errors import UnsupportedDtypeError, WrongTypeError
 from ..ops.registry import Op, Spec
 from .context import context
 from .tape import OpNode
@@ -250,7 +250,8 @@ def _explain(op: Op, inputs: Any, attrs: dict[str, Any], error: Exception) -> Ex
         except Exception:  # the rule itself may fail on such input; then the first message stands
             pass
     kind = type(error)
-    if kind.__name__ in ("UFuncTypeError", "_UFuncNoLoopError", "ComplexWarning") or (kind is TypeError and ("ufunc" in message or "numpy boolean" in message)):
+    refused = kind is TypeError and ("ufunc" in message or "numpy boolean" in message)
+    if refused or kind.__name__ in ("UFuncTypeError", "_UFuncNoLoopError", "ComplexWarning"):
         kind = UnsupportedDtypeError
     elif isinstance(error, ValueError) and isinstance(error, IndexError):  # NumPy's AxisError
         kind = errors.AxisError

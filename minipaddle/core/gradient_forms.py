@@ -103,18 +103,19 @@ def ordinary_form(op: Operator, inputs: Slots, outputs: Slots) -> Form | None:
 def completed(operators: Sequence[Operator]) -> list[Operator]:
     """The operators, with gradient operators replaced that lack an input which their definitions read.
 
-    Outputs that a definition does not have are left out: 1.x's `hierarchical_sigmoid` names its weight once more as W_Out.
+    Outputs that a definition does not make are left out: 1.x's `hierarchical_sigmoid` names its weight once more as W_Out.
     """
     found = list(operators)
     for i, op in enumerate(found):
         definition = OPS.get(op.type)
-        if definition is not None and not op.outputs.keys() <= definition.output_index.keys() and not op.sub_blocks:
-            outputs = {slot: names for slot, names in op.outputs.items() if slot in definition.output_index}
+        if definition is not None and not op.sub_blocks and (not op.outputs.keys() <= definition.output_index.keys() or "W_Out" in op.outputs):
+            outputs = {slot: names for slot, names in op.outputs.items() if slot in definition.output_index and slot != "W_Out"}
             found[i] = op = _changed(op, op.inputs, outputs)
         forward = None if definition is None else definition.gradient_of
         if definition is None or forward is None:
             continue
-        missing = [s.name for s in definition.inputs if not s.optional and not op.inputs.get(s.name) and not s.name.endswith(GRAD_SUFFIX)]
+        old = 0 < op.block.program.desc_version < 2_000_000  # 1.x leaves out more
+        missing = [s.name for s in definition.inputs if (old or not s.optional) and not op.inputs.get(s.name) and not s.name.endswith(GRAD_SUFFIX)]
         if not missing:
             continue
         maker = forward_of(op, found[:i])

@@ -48,6 +48,7 @@ class ProgramCache:
     def __init__(self) -> None:
         self._forms: dict[Any, list[Entry]] = {}
         self._entries: dict[Any, Entry] = {}  # (key, number of the form) -> form, oldest first
+        self._made = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -57,10 +58,17 @@ class ProgramCache:
 
     def get(self, key: Any) -> Entry | None:
         """The traced form for a key whose outside values are what they were, None if there is none yet."""
+        self.drop_stale()
         for entry in self._forms.get(key, ()):
             if entry[0].still_holds():
                 return entry
         return None
+
+    def drop_stale(self) -> None:
+        """Forget the forms of Layers that got other parameters, buffers, sublayers or hooks since."""
+        stale = [number for number, entry in self._entries.items() if not entry[0].same_parts()]
+        for number in stale:
+            self._forms[number[0]].remove(self._entries.pop(number))
 
     def forms(self, key: Any) -> list[Entry]:
         """All traced forms of a key."""
@@ -73,7 +81,8 @@ class ProgramCache:
             [v.name for v in concrete.output_variables],
         )  # fmt: skip
         forms = self._forms.setdefault(key, [])
-        entry = self._entries[key, len(forms)] = (concrete, partial)
+        self._made += 1
+        entry = self._entries[key, self._made] = (concrete, partial)
         forms.append(entry)
         return entry
 
@@ -208,6 +217,11 @@ class StaticFunction:
     def concrete_program_specify_input_spec(self, input_spec: Any = None, with_hook: bool = False) -> ConcreteProgram:
         """The traced form for `input_spec`, or the newest one when None is given."""
         self._refuse_when_disabled()
+        newest = self._cache.last()[1][0] if len(self._cache) else None
+        self._cache.drop_stale()
+        if input_spec is None and newest is not None and not len(self._cache) and self._declared is None:
+            # the Layer was changed: trace anew what was traced last
+            input_spec = [InputSpec(v._shape, v.dtype, v.name, v.stop_gradient) for v in newest.input_variables]
         if input_spec is None and len(self._cache):
             return self._cache.last()[1][0]
         chosen = self._declared if input_spec is None else input_spec
@@ -278,7 +292,7 @@ class StaticFunction:
                     entry = self._fast.get(key)
                     if entry is not None:
                         concrete = entry[0]
-                        if not concrete.frozen or concrete.still_holds():
+                        if concrete.same_parts() and (not concrete.frozen or concrete.still_holds()):
                             return concrete.restore(entry[1].run(args))
             entry, tensors = self._prepare(args, kwargs)
             return entry[0].restore(entry[1].run(tensors))

@@ -143,7 +143,19 @@ class ConcreteProgram:
         self.code: dict[str, str] = {}
         self.facts: dict[str, str] = {}
         self.reason = ""
+        self.parts: list[tuple[Layer, list[Any]]] = []  # the Layers that were called, and what they consisted of
+        self.edits = 0
         self.number_of_forward_ops = len(main_program.global_block().ops)
+
+    def same_parts(self) -> bool:
+        """Whether the Layers still have the parameters, buffers, sublayers and hooks that they were traced with."""
+        if edits[0] != self.edits:
+            for layer, old in self.parts:
+                now = parts_of(layer)
+                if len(now) != len(old) or any(a is not b for a, b in zip(now, old, strict=True)):
+                    return False
+            self.edits = edits[0]
+        return True
 
     def still_holds(self) -> bool:
         """Whether the Python values that are part of the Program are what they were."""
@@ -244,6 +256,8 @@ def trace(
     # an input that was changed in place goes by another name now; what is fed keeps its own
     made = ConcreteProgram(program, [block.vars[name] for name in fed], outputs, recorder.captured, template, function, baked)
     made.frozen, made.branches, made.code = notes.guards(function), dict(notes.branches), dict(notes.code)
+    used = ([owner] if isinstance(owner, Layer) else []) + list(notes.layers.values())
+    made.parts, made.edits = [(layer, parts_of(layer)) for layer in used], edits[0]
     return made
 
 

@@ -31,6 +31,7 @@ from . import (
     rank_table,
     reduction,
     rnn,
+    sampled,
     search,
     sequence,
     sequence_rnn,

@@ -119,7 +119,7 @@ asin = unary("asin", lambda xp, x: xp.arcsin(x), lambda xp, x, d: d / xp.sqrt(co
 acos = unary("acos", lambda xp, x: xp.arccos(x), lambda xp, x, d: -(d / xp.sqrt(const(x, 1) - x * x)))
 atan = unary("atan", lambda xp, x: xp.arctan(x), lambda xp, x, d: d / (x * x + const(x, 1)))
 asinh = unary("asinh", lambda xp, x: xp.arcsinh(x), lambda xp, x, d: d / xp.sqrt(x * x + const(x, 1)))
-acosh = unary("acosh", lambda xp, x: xp.arccosh(x), lambda xp, x, d: d / xp.sqrt(x * x - const(x, 1)))
+acosh = unary("acosh", lambda xp, x: xp.arccosh(x), lambda xp, x, d: d / (xp.sqrt(x - const(x, 1)) * xp.sqrt(x + const(x, 1))))
 atanh = unary("atanh", lambda xp, x: xp.arctanh(x), lambda xp, x, d: d / (const(x, 1) - x * x))
 
 floor = unary("floor", lambda xp, x: xp.floor(x), lambda xp, d: xp.zeros_like(d), "")

@@ -6,16 +6,12 @@ derivative results for forward and reverse mode algorithmic differentiation" (20
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..dtypes import numpy_of as _numpy
-from .elementwise import back, const, refuse_integers
-from .manipulation import zeros_placed
-from .reduction import p_norm
-from .registry import DTypeNumber, Ints, Long, Spec, op
+from .elementwise import const, refuse_integers
+from .registry import Long, Spec, op
 from .shapes import axis_of, broadcast_shape, product, same_as, unbroadcast
 
 __all__: list[str] = []
@@ -480,9 +476,9 @@ def _(xp, x, u, s, vh, du, ds, dvh, *, full_matrices: bool = False):
     gaps = _gaps(xp, s * s)
     inverse = const(s, 1) / xp.where(s == 0, xp.ones_like(s), s)
     eye = xp.eye(k, dtype=s.dtype)
-    v, dv = turned(vh), turned(dvh)
-    a, b = turned(u) @ du, vh @ dv
-    inner = ((a - turned(a)) * gaps) * row + ((b - turned(b)) * gaps) * column + eye * column * ds.reshape((*s.shape, 1)) / _safe(xp, column)
+    a, b = turned(u) @ du, vh @ turned(dvh)
+    inner = ((a - turned(a)) * gaps) * row + ((b - turned(b)) * gaps) * column
+    inner = inner + eye * column * ds.reshape((*s.shape, 1)) / _safe(xp, column)
     made = u @ inner.astype(u.dtype) @ vh
     if u.shape[-2] > k:
         made = made + ((du - u @ a) * inverse.reshape(row.shape)) @ vh

@@ -86,7 +86,7 @@ def shape(input: Any) -> Any:
 @tensor_method("rank")
 def rank(input: Any) -> Any:
     """The number of dimensions as a 0-D int32 tensor."""
-    return constant(np.asarray(spec_of(input).ndim, np.int32))
+    return constant(np.asarray(input.ndim if isinstance(input, np.ndarray) else spec_of(input).ndim, np.int32))
 
 
 def tolist(x: Any) -> Any:

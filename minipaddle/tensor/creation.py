@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import dtypes
 from ..backend import xp as backend
+from ..backend.quiet import quietly
 from ..core.context import context
 from ..core.dispatch import call, in_place
 from ..core.program import Variable
@@ -99,6 +100,12 @@ def _holds_variable(data: Any) -> bool:
     return is_tensor_like(data) and is_symbolic(data)
 
 
+@quietly
+def _retyped(array: Any, target: np.dtype[Any]) -> Any:
+    """A copy in another type; complex numbers lose their imaginary part where it is real."""
+    return (array.real if array.dtype.kind == "c" and target.kind != "c" else array).astype(target)
+
+
 def to_tensor(data: Any, dtype: Any = None, place: Any = None, stop_gradient: bool = True) -> Any:
     """A new tensor holding a copy of `data`: a number, nested lists, a NumPy array or a Tensor.
 
@@ -109,7 +116,7 @@ def to_tensor(data: Any, dtype: Any = None, place: Any = None, stop_gradient: bo
     out: Any
     if is_tensor_like(data) or (context.recorder is not None and _holds_variable(data)):
         if context.recorder is None:
-            array = data._data.copy() if target is None else data._data.astype(target.np)
+            array = data._data.copy() if target is None else _retyped(data._data, target.np)
             if place is not None:
                 array = backend.to_module(array, backend.module_for(backend.parse(place)))
             out = make_tensor(array)
@@ -120,7 +127,7 @@ def to_tensor(data: Any, dtype: Any = None, place: Any = None, stop_gradient: bo
     else:
         array = _numbers(data)
         if target is not None and array.dtype != target.np:
-            array = array.astype(target.np)
+            array = _retyped(array, target.np)
         out = constant(array, place)
     out.stop_gradient = stop_gradient
     return out
@@ -282,7 +289,9 @@ def empty(shape: Any, dtype: Any = None, name: str | None = None) -> Any:
 
 
 def empty_like(x: Any, dtype: Any = None, name: str | None = None) -> Any:
-    """A tensor with the shape and type of `x` whose values mean nothing (they are zeros)."""
+    """A tensor with the shape and type of `x` (which may be an array) whose values mean nothing (they are zeros)."""
+    if isinstance(x, np.ndarray):
+        return zeros(list(x.shape), dtypes.from_numpy(x.dtype) if dtype is None else dtype)
     return full_like(x, 0, dtype)
 
 
@@ -395,10 +404,11 @@ def _index_sizes(what: str, row: Any, col: Any, offset: Any) -> None:
         raise WrongTypeError(f"{what}: offset must be an int, got {type(offset).__name__}")
 
 
-def tril_indices(row: int, col: int, offset: int = 0, dtype: Any = "int64") -> Any:
-    """[2, n]: row and column numbers of the lower triangle of a [row, col] matrix."""
-    _index_sizes("tril_indices", row, col, offset)
-    return call(C.tril_indices, rows=int(row), cols=int(col), offset=int(offset), dtype=dtypes.as_dtype(dtype).proto)
+def tril_indices(row: int, col: int | None, offset: int = 0, dtype: Any = "int64") -> Any:
+    """[2, n]: row and column numbers of the lower triangle of a [row, col] matrix, square where `col` is None."""
+    columns = row if col is None else col
+    _index_sizes("tril_indices", row, columns, offset)
+    return call(C.tril_indices, rows=int(row), cols=int(columns), offset=int(offset), dtype=dtypes.as_dtype(dtype).proto)
 
 
 def triu_indices(row: int, col: int | None = None, offset: int = 0, dtype: Any = "int64") -> Any:

@@ -2,12 +2,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from .. import dtypes
 from ..core.dispatch import call
 from ..core.recorder import spec_of
 from ..core.tensor import tensor_method
@@ -21,7 +19,7 @@ from ..ops.shapes import axis_of
 from . import creation, manipulation, random
 from .arguments import as_ints, is_symbolic, is_tensor_like, static_types
 from .math import abs as _abs
-from .math import clip, inverse, maximum, mm, pow, same_types, sqrt
+from .math import clip, inverse, mm, pow, same_types, sqrt
 from .math import max as _max
 from .math import min as _min
 from .math import sum as _sum
@@ -205,7 +203,7 @@ def _pair_of_singular_values(x: Any) -> tuple[Any, Any]:
 
 @tensor_method("cond")
 def cond(x: Any, p: Any = None, name: str | None = None) -> Any:
-    """The condition number of [.., m, n] with respect to the norm p: None or 2, -2, and for square matrices 1, -1, inf, -inf, "fro", "nuc"."""
+    """The condition number of [.., m, n] for the norm p: None or 2, -2, and for square matrices 1, -1, inf, -inf, "fro", "nuc"."""
     shape = spec_of(x).shape
     if len(shape) < 2:
         raise ValueError(f"cond takes matrices, got {len(shape)} dimensions")
@@ -465,11 +463,14 @@ def eigvals(x: Any, name: str | None = None) -> Any:
 
 @tensor_method("householder_product")
 def householder_product(x: Any, tau: Any, name: str | None = None) -> Any:
-    """The first n columns of the product of k reflections; x [.., m, n] holds their vectors below the diagonal, tau [.., k] their factors."""
+    """The first n columns of a product of k reflections: x [.., m, n] has their vectors below the diagonal, tau [.., k] their factors."""
     x, tau = same_types(x, tau, "householder_product")
     shape, count = spec_of(x).shape, spec_of(tau).shape
-    if len(shape) < 2 or len(count) != len(shape) - 1 or shape[:-2] != count[:-1] or shape[-2] < shape[-1] or shape[-1] < count[-1]:
-        raise AssertionError(f"householder_product takes [.., m, n] with m >= n and [.., k] with k <= n, got {list(shape)} and {list(count)}")
+    fits = len(shape) > 1 and len(count) == len(shape) - 1 and shape[:-2] == count[:-1]
+    if not fits or shape[-2] < shape[-1] or shape[-1] < count[-1]:
+        raise AssertionError(
+            f"householder_product takes [.., m, n] with m >= n and [.., k] with k <= n, got {list(shape)} and {list(count)}"
+        )
     m, n = shape[-2:]
     low = creation.tril(x, -1) + creation.eye(m, n, dtype=x.dtype)
     product = creation.eye(m, dtype=x.dtype)

@@ -10,18 +10,17 @@ import functools
 import inspect
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .. import dtypes
-from ..core.context import context
 from ..core.control_flow import while_loop
 from ..core.dispatch import before_change, call, in_place
 from ..core.recorder import spec_of
 from ..core.tensor import tensor_method
-from ..dtypes import DType, as_dtype
+from ..dtypes import as_dtype
 from ..errors import UnsupportedDtypeError, WrongTypeError
 from ..ops import activation as A
 from ..ops import creation as C
@@ -451,6 +450,9 @@ def inner(x: Any, y: Any, name: str | None = None) -> Any:
         if length == -1:  # in static mode a shape is plain numbers
             length = call(C.shape, x)[len(xs) - 1]
     rows, columns = manipulation.reshape(x, [-1, length]), manipulation.reshape(y, [-1, length])
+    if (*xs[:-1], *ys[:-1]).count(-1) > 1:  # too much is unknown for one reshape: the dimensions of x stay as they are
+        product = call(M.matmul_v2, *same_types(x, manipulation.transpose(columns, [1, 0]), "inner"))
+        return product if len(ys) == 2 else manipulation.reshape(product, [0] * (len(xs) - 1) + list(ys[:-1]))
     product = call(M.matmul_v2, *same_types(rows, manipulation.transpose(columns, [1, 0]), "inner"))
     return manipulation.reshape(product, [*list(x.shape)[:-1], *list(y.shape)[:-1]])
 

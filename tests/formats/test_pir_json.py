@@ -281,6 +281,35 @@ def test_arrays_of_tensors(tmp_path: Path) -> None:
     np.testing.assert_array_equal(run(m, X, folder=tmp_path), np.concatenate([X] * 3))
 
 
+def test_gradients_of_an_array_that_carries_a_state(tmp_path: Path) -> None:
+    """As Paddle writes recurrent layers: state i + 1 is made from state i, both in an array; the results in another."""
+    m = Model()
+    w = m.parameter("w", [3])
+    x = m.data("x", [-1, 3])
+    i, states, results = m.full(0.0, [], "int64"), *(m.op("create_array", [], array([-1, 3]), dtype="dtype:float32") for _ in range(2))
+    two = m.full(2.0, [], "int64")
+    going = m.op("less_than", [i, two], tensor([], "bool"))
+    m.op("array_write_", [states, x, i], array([-1, 3]))
+
+    def body() -> list[int]:
+        y = m.op("multiply", [m.op("array_read", [states, i], [-1, 3]), w], [-1, 3])
+        m.op("array_write_", [results, y, i], array([-1, 3]))
+        m.op("increment_", [i], tensor([], "int64"), value=1.0)
+        m.op("array_write_", [states, y, i], array([-1, 3]))
+        m.op("assign_out_", [m.op("less_than", [i, two], tensor([], "bool")), going], tensor([], "bool"))
+        return [going]
+
+    m.op("while", [going], None, regions=[m.block(body)])
+    joined, _ = m.op("array_to_tensor", [results], [tensor([2, -1, 3]), tensor([-1], "int32")], axis=0, use_stack=True)
+    m.fetch(joined)
+    factor = np.float32([1, 2, 3])
+    np.testing.assert_allclose(run(m, X, folder=tmp_path, w=factor), [X * factor, X * factor**2])
+    layer = paddle.jit.load(str(tmp_path / "m"))
+    layer.train()
+    layer(X).sum().backward()
+    np.testing.assert_allclose(layer.parameters()[0].grad.numpy(), (X + 2 * X * factor).sum(0), rtol=1e-6)
+
+
 # --- refusals
 
 

@@ -14,6 +14,7 @@ from ...core.blocks import outer_writes
 from ...core.control_flow import Assert, Print
 from ...core.program import Block, Program, Variable
 from ...dtypes import as_dtype, bool_, int64
+from ...static.nn.control_flow import ConditionalBlock, While, carrier, inside, one_bool, outside, variables_read
 from ...static.program import static_recorder
 from ...utils import unique_name
 from ..helper import Helper
@@ -149,112 +150,6 @@ def while_loop(cond: Callable[..., Any], body: Callable[..., Any], loop_vars: An
 # --- control flow out of ``with`` blocks
 
 
-@contextlib.contextmanager
-def _inside(program: Program) -> Iterator[Block]:
-    """A new block is current; an error forgets it."""
-    block = program.create_block()
-    try:
-        yield block
-    except BaseException:
-        C.drop_blocks(static_recorder("control flow"), block.idx)
-        raise
-    finally:
-        program.current_block_idx = block.parent_idx
-
-
-@contextlib.contextmanager
-def _outside(program: Program) -> Iterator[None]:
-    """The enclosing block is current."""
-    at = program.current_block_idx
-    program.current_block_idx = program.current_block().parent_idx
-    try:
-        yield
-    finally:
-        program.current_block_idx = at
-
-
-def _read(block: Block, known: Sequence[str] = ()) -> list[str]:
-    """Names of enclosing blocks that the operators of a block read before they write them."""
-    written = set(known)
-    found: dict[str, None] = {}
-    for op in block.ops:
-        for n in op.input_names:
-            if n not in written and n not in block.vars:
-                found[n] = None
-        written.update(op.output_names)
-    return list(found)
-
-
-def _carrier(block: Block) -> Variable:
-    return block.create_var(unique_name.generate("_generated_var"), (), None, kind="STEP_SCOPES")
-
-
-def _one_bool(value: Any, what: str) -> Variable:
-    if not isinstance(value, Variable):
-        raise TypeError(f"{what} should be a variable, got {type(value).__name__}")
-    if value.dtype is not bool_:
-        raise TypeError(f"{what} should be a boolean variable, got {value.describe()}")
-    return value
-
-
-class While:
-    """A loop: ``with While(cond).block():`` runs its block while the bool Variable `cond` (one element) holds.
-
-    The block must write `cond` again, as with ``less_than(i, n, cond=cond)``; other Variables change by ``assign(x, output=y)``,
-    ``increment`` and `array_write`. TypeError for a condition of another type or size. is_test: no gradient is wanted.
-    """
-
-    def __init__(self, cond: Any, is_test: bool = False, name: str | None = None) -> None:
-        if any(n not in (1, -1) for n in _one_bool(cond, "condition").static_shape):
-            raise TypeError(f"condition expected shape as [1], but given shape as {list(cond.static_shape)}")
-        self.cond_var, self.is_test = cond, is_test
-        self.program = static_recorder("While").program
-
-    @contextlib.contextmanager
-    def block(self) -> Iterator[None]:
-        """The ``with`` block whose operators are repeated."""
-        with _inside(self.program) as inner:
-            yield
-            self._at_the_end()
-        going = self.cond_var
-        if going.name not in outer_writes(inner):
-            self.program.blocks.pop()
-            self.program.touch()
-            raise ValueError(f"While: its block never writes the condition {going.name!r}, so it would not end; write it, less_than(i, n, cond=cond)")
-        block = self.program.current_block()
-        writes = [n for n in outer_writes(inner) if block.find_var(n) is not None]
-        block.append_op(
-            "while", {"X": _read(inner, [going.name]), "Condition": going}, {"Out": writes, "StepScopes": _carrier(block)},
-            {"sub_block": inner.idx, "is_test": self.is_test}, callstack=C.user_callstack(),
-        )  # fmt: skip
-
-    def _at_the_end(self) -> None:
-        """Operators that others add behind the user's."""
-
-
-class ConditionalBlock:
-    """``with ConditionalBlock([c], is_scalar_condition=True).block():`` runs its block if c holds; without the flag if no input is empty."""
-
-    def __init__(self, inputs: Sequence[Any], is_scalar_condition: bool = False, name: str | None = None) -> None:
-        for each in inputs:
-            if not isinstance(each, Variable):
-                raise TypeError(f"ConditionalBlock: each input must be a Variable, got {type(each).__name__}")
-        self.inputs, self.is_scalar_condition = list(inputs), is_scalar_condition
-        self.program = static_recorder("ConditionalBlock").program
-
-    @contextlib.contextmanager
-    def block(self) -> Iterator[None]:
-        """The ``with`` block whose operators depend on the condition."""
-        with _inside(self.program) as inner:
-            yield
-        block = self.program.current_block()
-        writes = [n for n in outer_writes(inner) if block.find_var(n) is not None]
-        block.append_op(
-            "conditional_block", {"Cond": self.inputs, "Input": _read(inner)}, {"Out": writes, "Scope": _carrier(block)},
-            {"sub_block": inner.idx, "is_scalar_condition": self.is_scalar_condition}, callstack=C.user_callstack(),
-        )  # fmt: skip
-
-
 class Switch:
     """The first of several blocks whose condition holds::
 
@@ -275,7 +170,7 @@ class Switch:
         """The ``with`` block for this condition."""
         if not self._entered:
             raise ValueError("case should be called inside with")
-        _one_bool(condition, "condition")
+        one_bool(condition, "condition")
         logic = Helper("logical")
         refused = logic("logical_not", condition)
         if self._none_before is None:
@@ -322,7 +217,7 @@ class IfElse:
     """
 
     def __init__(self, cond: Any, name: str | None = None) -> None:
-        self.cond = _one_bool(cond, "cond")
+        self.cond = one_bool(cond, "cond")
         self.helper = Helper("ifelse", name)
         self.program = static_recorder("IfElse").program
         self._parted: dict[str, tuple[Variable, Variable]] = {}
@@ -358,7 +253,7 @@ class IfElse:
         if self._side is None:
             raise ValueError("input must in true/false blocks")
         if x.name not in self._parted:
-            with _outside(self.program):
+            with outside(self.program):
                 self._parted[x.name] = self.helper("split_lod_tensor", x, self.cond, level=0)
         return self._parted[x.name][1 - self._side]
 
@@ -369,7 +264,7 @@ class IfElse:
         for each in outs:
             if not isinstance(each, Variable):
                 raise TypeError(f"IfElse.output takes Variables, got {type(each).__name__}")
-            with _outside(self.program):
+            with outside(self.program):
                 name = unique_name.generate(f"{self.helper.name}_output")
                 made = self.program.current_block().create_var(name, each.static_shape, each.dtype, lod_level=each.lod_level)
             self._outputs[self._side].append(assign(each, made))
@@ -461,7 +356,7 @@ class StaticRNN:
         length = x.static_shape[0]
         if first:
             self.seq_len = length
-            with _outside(self.program):
+            with outside(self.program):
                 if length != -1:
                     fill_constant([1], "int64", length, out=self._count)
                 else:
@@ -481,7 +376,7 @@ class StaticRNN:
         The batch, dimension `init_batch_dim_idx` of `shape`, is dimension `ref_batch_dim_idx` of `batch_ref`.
         """
         self._in_block("memory")
-        with _outside(self.program):
+        with outside(self.program):
             if init is None:
                 if shape is None or batch_ref is None:
                     raise ValueError("if init is None, memory at least need shape and batch_ref")
@@ -510,7 +405,7 @@ class StaticRNN:
         self._in_block("step_output")
         if not isinstance(o, Variable):
             raise TypeError(f"StaticRNN.step_output takes a Variable, got {type(o).__name__}")
-        with _outside(self.program):
+        with outside(self.program):
             array = create_array(o.dtype)
         array_write(o, self._index, array)
         self._arrays.append((array, o))
@@ -601,7 +496,7 @@ class DynamicRNN:
         self._in_block("step_input")
         if not isinstance(x, Variable):
             raise TypeError("step_input() can only take a Variable as its input.")
-        with _outside(self.program):
+        with outside(self.program):
             block = self.program.current_block()
             if self._table is None:
                 self._table = block.create_var(unique_name.generate("lod_rank_table"), (-1, 2), int64, kind="LOD_RANK_TABLE", stop_gradient=True)
@@ -623,7 +518,7 @@ class DynamicRNN:
             raise TypeError("static_input() can only take a Variable as its input")
         if self._table is None:
             raise RuntimeError("static_input() must be called after step_input().")
-        with _outside(self.program):
+        with outside(self.program):
             ordered = reorder_lod_tensor_by_rank(x, self._table)
         return self._shrunk(ordered)
 
@@ -642,7 +537,7 @@ class DynamicRNN:
             raise TypeError("The input arg `init` of memory() must be a Variable")
         if self._table is None and (init is None or need_reorder):
             raise ValueError("step_input should be invoked before memory(shape=..., value=...) and memory(need_reorder=True)")
-        with _outside(self.program):
+        with outside(self.program):
             if self._zero is None:
                 self._zero = fill_constant([1], "int64", 0, force_cpu=True)
             if init is None:
@@ -678,7 +573,7 @@ class DynamicRNN:
         """Results of this step; the layer gives them in the order of the rows that were fed."""
         self._in_block("output")
         for each in outputs:
-            with _outside(self.program):
+            with outside(self.program):
                 array = self._new_array(f"{self.helper.name}_output_array", each)
             array_write(each, self._index, array)
             self._arrays.append(array)

@@ -29,6 +29,20 @@ from ..param_attr import ParamAttr
 __all__ = ["Layer"]
 
 
+# how often the parts of any Layer of this process changed: parameters, buffers, sublayers and hooks come and go
+edits = [0]
+
+
+def parts_of(layer: Layer) -> list[Any]:
+    """All that a Layer consists of: itself and its sublayers, with their parameters, buffers and hooks on calls."""
+    found: list[Any] = []
+    for one in layer.sublayers(include_self=True):
+        found.append(one)
+        for part in (one._parameters, one._buffers, one._forward_pre_hooks, one._forward_post_hooks):
+            found += part.values()
+    return found
+
+
 def _snake(name: str) -> str:
     """``BatchNorm2D`` -> ``batch_norm2d``, as Paddle names layers."""
     return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
@@ -57,10 +71,12 @@ class HookRemover:
 
     def remove(self) -> None:
         """Take the hook away; nothing happens the second time."""
+        edits[0] += 1
         self._hooks.pop(self._number, None)
 
 
 def _register(hooks: dict[int, Any], hook: Any) -> HookRemover:
+    edits[0] += 1
     number = max(hooks, default=-1) + 1
     hooks[number] = hook
     return HookRemover(hooks, number)
@@ -210,6 +226,7 @@ class Layer:
             raise TypeError(
                 f"The parameter to be added should be a Parameter, but received {type(parameter).__name__}."
             )
+        edits[0] += 1
         self._parameters[name] = parameter
         self.__dict__[name] = parameter
         return parameter
@@ -218,6 +235,7 @@ class Layer:
         """Register `sublayer` as ``self.<name>``. AssertionError unless it is a Layer."""
         if not isinstance(sublayer, Layer) and sublayer is not None:
             raise AssertionError(f"add_sublayer takes a Layer, got {type(sublayer).__name__}")
+        edits[0] += 1
         self._sub_layers[str(name)] = sublayer
         self.__dict__[str(name)] = sublayer
         return sublayer
@@ -227,6 +245,7 @@ class Layer:
         self._check_name(name, "buffer", self._buffers)
         if tensor is not None and not isinstance_strict(tensor, TensorBase):
             raise TypeError(f"The registered buffer should be a Tensor, but received {type(tensor).__name__}.")
+        edits[0] += 1
         self._buffers[name] = tensor
         self.__dict__[name] = tensor
         if persistable:
@@ -273,6 +292,7 @@ class Layer:
                         raise TypeError(
                             f"assignment to {kind} '{name}' should be of type {wanted} or None, but got '{type(value).__name__}'"
                         )
+                    edits[0] += 1
                     registry[name] = None
         object.__setattr__(self, name, value)
 
@@ -301,6 +321,8 @@ class Layer:
             kinds, registry = (parameters, layers), buffers
             if name not in buffers:
                 self._non_persistable_buffer_names_set.add(name)
+        if registry.get(name) is not value:
+            edits[0] += 1
         for other in kinds:
             other.pop(name, None)
         registry[name] = value
@@ -315,6 +337,7 @@ class Layer:
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __delattr__(self, name: str) -> None:
+        edits[0] += 1
         found = False
         for registry in (self._parameters, self._sub_layers, self._buffers):
             if name in registry:

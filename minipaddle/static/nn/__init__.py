@@ -7,6 +7,7 @@ from typing import Any as _Any
 from ...core.control_flow import case, cond, switch_case, while_loop
 from ...utils.absent import absent as _absent
 from ..extras import py_func
+from . import control_flow
 from .common import *
 
 
