@@ -14,6 +14,7 @@ __all__ = [
     "MissingExtraError",
     "MisusedTensorError",
     "NoGPUError",
+    "MixedDtypesError",
     "NotSupportedError",
     "RepeatedBackwardError",
     "TracingError",
@@ -71,6 +72,10 @@ class UnsupportedDtypeError(NotImplementedError, TypeError):
 
     Paddle raises RuntimeError or NotImplementedError (a kind of RuntimeError) at run time, TypeError while a Program is made.
     """
+
+
+class MixedDtypesError(UnsupportedDtypeError, ValueError):
+    """Tensors of different element types meet in an operator that wants one. Paddle raises any of these, by mode and operator."""
 
 
 class AxisError(ValueError, IndexError):

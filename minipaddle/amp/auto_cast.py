@@ -31,11 +31,16 @@ _IN_FLOAT32 = ("batch_norm", "sync_batch_norm")
 class _State:
     """What is in force inside of one `auto_cast`."""
 
-    __slots__ = ("black", "dtype", "level", "promote", "white")
+    __slots__ = ("black", "dtype", "key", "level", "promote", "white")
 
     def __init__(self, level: str, dtype: str, white: set[str], black: set[str], promote: bool) -> None:
         self.level, self.white, self.black, self.promote = level, white, black, promote
         self.dtype = dtypes.as_dtype(dtype)
+        # what a traced Program depends on: to_static keeps one per key
+        self.key = (level, dtype, promote, frozenset(white), frozenset(black))
+
+    def __str__(self) -> str:
+        return f"{self.level}, {self.dtype.name}"
 
     def target(self, op: Op, values: Sequence[Any]) -> dtypes.DType:
         """The floating type that operator `op` is to compute in."""

@@ -232,6 +232,8 @@ class PyLayer(PyLayerContext):
             result = cls.forward(ctx, *args, **kwargs)
         single = not isinstance(result, (list, tuple))
         results = [result] if single else list(result)
+        if not any(isinstance_strict(t, Tensor) for t in results):
+            raise ValueError(f"{cls.__name__}.forward must return at least one Tensor, got {type(result).__name__}")
         if not needed:
             return result
         node = PyLayerNode(cls.__name__, cls.backward, ctx, edges, in_specs)
@@ -244,8 +246,6 @@ class PyLayer(PyLayerContext):
                     number = i
                     outputs[i] = t
                 node.specs.append((number, Spec(t._data.shape, t._data.dtype)))
-        if not node.specs:
-            raise ValueError(f"{cls.__name__}.forward must return at least one Tensor, got {type(result).__name__}")
         ctx._settle(outputs)
         for number, t in outputs.items():
             t._edge, t._stop_gradient = (node, number), False

@@ -13,7 +13,7 @@ __all__ = ["attributes", "definition_of", "needs_of", "one_element_results", "re
 EMPTY = "@EMPTY@"
 _ONE_ELEMENT = frozenset(
     "accuracy auc mean mean_iou p_norm frobenius_norm reduce_all reduce_any reduce_max reduce_mean reduce_min reduce_prod reduce_sum size "
-    "slice squared_l2_norm strided_slice arg_max arg_min".split()
+    "slice squared_l2_norm strided_slice arg_max arg_min dist allclose trace logsumexp".split()
 )
 _FIRST_WITH_0D = 2_000_000  # the version number that files carry
 

@@ -403,6 +403,10 @@ class Writer:
         self._nested(inner, wanted, scopes if keeps else "", kept)
         self.defined = before
 
+    def _is_array(self, op: Operator, name: str) -> bool:
+        v = resolve(op.block, name)
+        return v is not None and v.kind == "LOD_TENSOR_ARRAY"
+
     def _loop_gradient(self, op: Operator, ident: Callable[[str], str]) -> None:
         made = inner_block(op)
         assert made is not None
@@ -415,7 +419,9 @@ class Writer:
         summed = [(t, n, x) for t, n, x in results if n in made.vars]
         for target, _, x in summed:
             self.line(f"{ident(target)} = zeros_like(xp, {ident(x)})", op)
-        self._unset(op.inputs.get("Out@GRAD", []), ident)
+        arrays = [t for t, n, x in results if n not in made.vars and self._is_array(op, x)]
+        self._unset([*op.inputs.get("Out@GRAD", []), *arrays], ident)
+        self.defined |= {ident(n) for n in arrays}
         self.line(f"for {kept or '_'} in reversed({ident(op.inputs['StepScopes'][0])}):".replace(", in ", ", in "), op)
         self.indent += 1
         self.defined |= {ident(n) for n in op.inputs.get("Out@GRAD", [])}
@@ -423,8 +429,7 @@ class Writer:
         fetches = [*outer_writes(made), *(n for _, n, _ in results)]
         self.block(made, fetches, inside, set(fetches))
         for target, name, x in summed:
-            v = resolve(op.block, x)
-            if v is not None and v.kind != "LOD_TENSOR":  # an array of tensors: entry by entry
+            if self._is_array(op, x):  # entry by entry
                 self.line(f"{ident(target)} = add_up(xp, [{ident(target)}, {inside(name)}])", op)
             else:
                 self.line(f"{ident(target)} += {inside(name)}", op)
@@ -478,6 +483,9 @@ def _forward_name(gradient: str) -> str:
 
 
 # --- running, operator by operator
+
+
+LODS = "\0lods"  # among what a run of a block keeps: the lods, where there are any
 
 
 class Scope:
@@ -568,9 +576,12 @@ def _run_keeping(inner: Block, scope: Scope, run: Callable[[Sequence[Operator], 
     for n in step_values(inner):
         if n not in inner.vars:
             start[n] = scope.get(n)
-    inside = Scope(inner, scope)
+    lods = {n: scope.lod(n) for n in start} if hasattr(scope, "lod") else None
+    inside = type(scope)(inner, scope)
     run(inner.ops, inside)
-    return {**inside.values, **start}
+    if lods is None:
+        return {**inside.values, **start}
+    return {**inside.values, **start, LODS: {**inside.lods, **lods}}  # type: ignore[attr-defined]
 
 
 def _run_gradient(
@@ -585,7 +596,7 @@ def _run_gradient(
             pairs.append((outside, inside if inside in made.vars else inside_of.get(x, inside), x))
     sums = {outside: zeros_like(xp, scope.get(x)) for outside, inside, x in pairs if inside in made.vars}
     for kept in steps:
-        within = Scope(made, scope, kept)
+        within = type(scope)(made, scope, kept)
         run(made.ops, within)
         for outside, inside, _ in pairs:
             if inside in made.vars:

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import errors
 from ..core.blocks import inner_block, reads, resolve
+from ..core.dispatch import kind_of
 from ..core.program import Operator
 from ..core.report import code_of, coded, lines_of, page_of
 from ..errors import AssertionFailedError, UnsetVariableError
@@ -53,15 +54,18 @@ def explain_operator(error: Exception, op: Operator, value: Callable[[str], Any]
         op.type == "assert" and not isinstance(error, errors.NotSupportedError)
     ):
         kind = type(error)
-        message = f"[D2S111] {error}"
+        message = coded("D2S111", str(error), "look at the input of this call: the condition of the marked line did not hold for it")
     elif inner_block(op) is not None and "one element" in str(error):
         kind, message = ValueError, coded("D2S109", str(error))
     else:
-        kind = next((k for k in type(error).__mro__ if k in _KINDS or k.__module__ == errors.__name__), RuntimeError)
+        kind = next((k for k in kind_of(error).__mro__ if k in _KINDS or k.__module__ == errors.__name__), RuntimeError)
         message = f"[D2S112] {place} failed: {_better(error, op, value)}"
         if not op.callstack:
             message += f"\n  reads {', '.join(op.input_names)}; writes {', '.join(op.output_names)}"
     text = message + (f"\n{shown}" if shown else "")
+    if message.startswith("[D2S112]"):
+        text += "\n  what to do: compare these shapes and types with what the operator needs; a size that must be fixed can be declared in "
+        text += "input_spec"
     if where:
         text += f"\n  written at\n{where}"
     text += page_of(message)

@@ -51,9 +51,9 @@ class LodFlow:
         for slot in definition.lod_takes:
             names = op.inputs.get(slot, [])
             if slot in definition.input_index and definition.inputs[definition.input_index[slot]].many:
-                takes.append([before.get(n) for n in names])
+                takes.append([self._of(n) for n in names])
             else:
-                takes.append(before.get(names[0]) if names else None)
+                takes.append(self._of(names[0]) if names else None)
         step = LodStep(takes, [], [], {}, len(definition.lod_takes) == 1)
         found: dict[str, str] = {}
         for rule in definition.lod_rules:
@@ -83,6 +83,11 @@ class LodFlow:
                 else:
                     before.pop(name, None)
         return step
+
+    def _of(self, name: str) -> str | None:
+        """The key for a variable; a gradient without one has that of its variable."""
+        found = self.key.get(name)
+        return self.key.get(name.partition("@GRAD")[0]) if found is None and "@GRAD" in name else found
 
     def _of_gradient(self, op: Operator, definition: Op, slot: str, number: int) -> str | None:
         """A gradient is as ragged as the value it belongs to."""

@@ -16,6 +16,7 @@ from ..ops.registry import OPS
 from .codegen import CompiledFunction, compile_block
 from .graph import Graph
 from .interpreter import interpret
+from .lod_interpreter import LodProgram, needs_lods_inside
 from .passes.drop_dead import drop_dead
 from .passes.drop_denormals import drop_denormals
 from .passes.fuse_elementwise import fuse_elementwise
@@ -150,6 +151,8 @@ def compile_program(
     """
     if flags.get("interpret") and not lod_feeds:
         return InterpretedProgram(operators, feeds, fetches)  # type: ignore[return-value]
+    if (lod_feeds or any(_has_lods(op) for op in operators)) and needs_lods_inside(operators):
+        return LodProgram(operators, feeds, fetches, lod_feeds)  # type: ignore[return-value]
     graph = Graph(tuple(operators), tuple(feeds), tuple(fetches), frozenset(seldom))
     prepare = None
     if flags.get("passes") and not lod_feeds and not any(_has_lods(op) for op in operators):

@@ -87,12 +87,12 @@ _ARRAY_FLOW = {
 
 
 def append_gradients(
-    block: Block, targets: Sequence[str], wanted: Sequence[str], first: int = 0, no_grad: Collection[str] = ()
+    block: Block, targets: Sequence[str], wanted: Sequence[str], first: int = 0, no_grad: Collection[str] = (), paddle_forms: bool = False
 ) -> tuple[list[str], dict[str, str]]:
     """Append gradient operators for ``sum(target * target_gradient)`` to `block`.
 
     targets: variables whose gradients are given. wanted: variables to differentiate with respect to. no_grad: variables
-    that count as constants.
+    that count as constants. paddle_forms: only operators that Paddle has, so that it can train the Program (see `gradient_forms`).
     Returns the names that hold the given gradients (to be fed or filled, in the order of `targets`) and, for each
     wanted variable that the targets depend on, the name of its gradient. A name ``x@GRAD`` that the block has already
     stays what it is; the new gradient is ``x@GRAD_0``.
@@ -101,7 +101,7 @@ def append_gradients(
         single_assignment(block.program)
     forward = list(block.ops[first:])
     need = needs_gradient(block, wanted, forward, no_grad)
-    walk = _Walk(block, block, forward, need)
+    walk = _Walk(block, block, forward, need, paddle_forms)
     walk.begin(targets)
     seeds = [walk.part_of(walk.last(name)) if name in need else walk.grad_of(name) for name in targets]
     for name in dict.fromkeys(targets):
@@ -120,8 +120,8 @@ class _Walk:
     `source` is the block the operators stand in; for control flow it is another one than `block`.
     """
 
-    def __init__(self, block: Block, source: Block, forward: Sequence[Operator], need: set[str]) -> None:
-        self.block, self.source, self.need = block, source, need
+    def __init__(self, block: Block, source: Block, forward: Sequence[Operator], need: set[str], paddle_forms: bool = False) -> None:
+        self.block, self.source, self.need, self.paddle_forms = block, source, need, paddle_forms
         self.forward = list(forward)
         self.read_keys: list[dict[str, Key]] = []
         self.write_keys: list[dict[str, Key]] = []
@@ -300,7 +300,7 @@ class _Walk:
         of_parameters = [n for n in dict.fromkeys(finished) if _is_parameter(self.source, n)]
         if of_parameters:  # for Paddle's readers: pairs of a parameter and its gradient
             role["op_role_var"] = [name for n in of_parameters for name in (n, self.grad_of(n))]
-        form = ordinary_form(op, inputs, outputs)
+        form = ordinary_form(op, inputs, outputs) if self.paddle_forms else None
         if form is None:
             attrs = {**op.attrs, **role}
             block.append_op(definition.grad_type, inputs, outputs, attrs, attr_types=dict(op.attr_types), callstack=list(op.callstack))
@@ -330,6 +330,13 @@ class _Walk:
             key = self.read_keys[i][x]
             inputs = {"X": [self.grad_of(array)], "I": list(op.inputs["I"]), "X_W": [x]}
             self.block.append_op("read_from_array", inputs, {"Out": self.part_of(key)}, role, callstack=list(op.callstack))
+            if _writes_over_entries(self.source.program, array):  # what the entry was before has no part in what came after
+                zeros = self.block.create_var(self.block.program.fresh_name(f"{x}{GRAD_SUFFIX}@ZERO"), (), None).name
+                like = resolve(self.source, x)
+                if like is not None:
+                    self.block.vars[zeros]._shape, self.block.vars[zeros]._dtype = like._shape, like._dtype
+                self.block.append_op("fill_zeros_like", {"X": x}, {"Out": zeros}, role)
+                self.block.append_op("write_to_array", {"X": zeros, "I": list(op.inputs["I"])}, {"Out": self.grad_of(array)}, role)
             self.finish(key)
             return
         if op.type == "lod_tensor_to_array":
@@ -344,7 +351,7 @@ class _Walk:
         if op.type == "read_from_array":
             inputs = {"X": [self.grad_of(out)], "I": list(op.inputs["I"])}
             # Paddle has no operator that adds; where each entry is read once, writing does the same
-            kind = "write_to_array" if op.extra.get("once") else "add_to_array"
+            kind = "write_to_array" if self.paddle_forms and op.extra.get("once") else "add_to_array"
             self.block.append_op(kind, inputs, {"Out": whole}, role, callstack=list(op.callstack))
         elif op.type == "array_to_lod_tensor" and array not in self.started:
             inputs = {"X": [self.grad_of(out)], "RankTable": list(op.inputs["RankTable"])}
@@ -385,16 +392,21 @@ class _Walk:
             if not self.parts.get(key, 0) and key not in self.zeros:
                 self.fill_zeros(n)
                 self.zeros.add(key)
+        arrays = [n for n in plain if not _is_tensor(self.source, n) and not (self.paddle_forms and _read_once(inner, n))]
+        for n in arrays:  # the trips add to one gradient, which begins here unless it was begun before
+            if n not in self.started:
+                self.fill_zeros(n)
+                self.started.add(n)
         program = self.block.program
         current = program.current_block_idx
         made = program.create_block(self.block.idx)
         program.current_block_idx = current
         made.forward_block_idx = inner.idx
-        walk = _Walk(made, inner, inner.ops, self.need)
-        for n in after:
+        walk = _Walk(made, inner, inner.ops, self.need, self.paddle_forms)
+        for n in [*after, *arrays]:
             walk.grad_names[n] = self.grad_of(n)
             walk.outer.add(n)
-        walk.started |= {n for n in after if n in self.started}
+        walk.started |= {n for n in [*after, *arrays] if n in self.started}
         walk.begin(after)
         for n in after:
             key = walk.last(n)
@@ -414,7 +426,7 @@ class _Walk:
         outputs, finished = [], []
         for n in reading:
             v = resolve(self.source, n)
-            if n in carried and v is not None and v.kind != "LOD_TENSOR":
+            if n in arrays or n in carried and v is not None and v.kind != "LOD_TENSOR":
                 outputs.append(self.grad_of(n))
                 self.started.add(n)
             elif n in carried or n in plain:
@@ -473,6 +485,30 @@ def _live_through(
         if grown == live:
             return sorted(carried), sorted(found - own)
         live = grown
+
+
+def _read_once(block: Block, array: str) -> bool:
+    """Whether each entry of the array is read once by the operators of the block, which say so themselves."""
+    readers = [op for op in block.ops if array in op.input_names]
+    return len(readers) == 1 and bool(readers[0].extra.get("once"))
+
+
+def _writes_over_entries(program: Program, array: str) -> bool:
+    """Whether an entry of an array of tensors may be written twice: by anything but an append."""
+    fixed: list[Any] = []
+    for block in program.blocks:
+        for op in block.ops:
+            if op.type != "write_to_array" or op.output_names != [array] or int(op.attrs.get("op_role", 0)) & BACKWARD:
+                continue
+            index = op.inputs["I"][0]
+            maker = next((o for o in reversed(block.ops) if index in o.output_names), None)
+            if maker is None or maker.type not in ("lod_array_length", "fill_constant"):
+                return True
+            if maker.type == "fill_constant":
+                if block.idx:
+                    return True
+                fixed.append(maker.attrs.get("value"))
+    return len(set(fixed)) < len(fixed)
 
 
 def _is_tensor(block: Block, name: str) -> bool:
@@ -543,7 +579,7 @@ def append_backward(
         maker.attrs["op_role"] = int(maker.attrs.get("op_role", 0)) | LOSS
     single_assignment(program)
     first = len(block.ops)
-    (seed,), found = append_gradients(block, [loss.name], wanted, no_grad=constants)
+    (seed,), found = append_gradients(block, [loss.name], wanted, no_grad=constants, paddle_forms=True)
     if parameter_list is None:
         parameters = [v for v in program.all_parameters() if v.trainable]
     else:
@@ -587,7 +623,7 @@ def gradients(
     first = len(block.ops)
     names = list(dict.fromkeys(v.name for v in outs))
     wanted = [v.name for v in ins if v.name not in constants]
-    seeds, found = append_gradients(block, names, wanted, no_grad=constants)
+    seeds, found = append_gradients(block, names, wanted, no_grad=constants, paddle_forms=True)
     if found:
         position = 0
         for target, seed, gradient in zip(outs, seeds, given):

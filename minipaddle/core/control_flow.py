@@ -67,6 +67,22 @@ class Unknown:
     __hash__ = None  # type: ignore[assignment]
 
 
+RESULT = "_return_value"  # what the rewriting calls the result of a function with several `return`s
+
+
+_RESULT_LABEL = "the result of `return`"
+
+
+def _label(name: str) -> str:
+    """What messages call a variable."""
+    return _RESULT_LABEL if name.startswith(RESULT) else f"variable {name!r}"
+
+
+def is_result(label: str) -> bool:
+    """Whether a variable holds the result of a function, which is read only where a `return` has set it."""
+    return RESULT in label or label.startswith(_RESULT_LABEL)
+
+
 def is_undefined(value: Any) -> bool:
     """Whether a state value stands for a name without a value."""
     return value is UNDEFINED_VALUE
@@ -99,7 +115,7 @@ class Region:
     """
 
     def __init__(self, block: Block, known: dict[int, tuple[str, Any]] | None = None, kind: str = "branch") -> None:
-        self.block, self.known, self.kind = block, known or {}, kind
+        self.block, self.known, self.kind = block, {} if known is None else known, kind
         self._changed: dict[int, tuple[Variable, dict[str, Any]]] = {}
         self.results: list[tuple[Variable, Variable]] = []  # (variable outside, its value at the end of the block)
 
@@ -268,6 +284,13 @@ def _common_shape(a: Sequence[int], b: Sequence[int]) -> tuple[tuple[int, ...], 
 # --- branches
 
 
+def _holds_tensors(value: Any) -> bool:
+    """Whether it is a list, tuple or dict with a Tensor or number somewhere inside."""
+    if not isinstance(value, (list, tuple, dict)):
+        return False
+    return any(isinstance_strict(leaf, TensorBase) or is_number(leaf) for leaf in tree.flatten(value))
+
+
 def _same(a: Any, b: Any) -> bool:
     if a is b:
         return True
@@ -297,6 +320,12 @@ class _Branches:
             return type(a)(*items) if hasattr(a, "_fields") else type(a)(items)
         if isinstance(a, dict) and isinstance(b, dict) and list(a) == list(b):
             return type(a)((k, self.merge(f"{label}[{k!r}]", a[k], b[k])) for k in a)
+        if is_undefined(a) or is_undefined(b):
+            whole = b if is_undefined(a) else a
+            if _holds_tensors(whole):  # each of its parts is set where the whole is
+                if is_undefined(a):
+                    return _map(lambda leaf: self.merge(label, UNDEFINED_VALUE, leaf), whole)
+                return _map(lambda leaf: self.merge(label, leaf, UNDEFINED_VALUE), whole)
         if (
             isinstance_strict(a, TensorBase)
             or isinstance_strict(b, TensorBase)
@@ -309,6 +338,8 @@ class _Branches:
             value = b if is_undefined(a) else a
             if is_number(value):
                 return self._tensors(label, a, b)
+            if is_result(label):  # read only where it was set
+                return value
             return Unknown(coded("D2S104", f"{label} is set in one branch only, by a condition on a Tensor, to {_show(value)}",
                                  "give it a value before the branch or in both branches"))  # fmt: skip
         raise TracingError(
@@ -471,7 +502,7 @@ def record_branches(
         branches.pairs[no.name, yes.name] = v
         changed.append((v, merged))
     if named:
-        result: Any = {name: branches.merge(f"variable {name!r}", a[name], b[name]) for name in a}
+        result: Any = {name: branches.merge(_label(name), a[name], b[name]) for name in a}
     else:
         result = branches.merge("the result", a, b)
     branches.finish()
@@ -594,7 +625,7 @@ class _LoopVariable:
 
 
 def _show(value: Any) -> str:
-    if is_undefined(value):
+    if is_undefined(value) or type(value) is Unknown:
         return "without a value"
     if isinstance_strict(value, Variable):
         maker = value.op
@@ -605,6 +636,8 @@ def _show(value: Any) -> str:
         return f"a Tensor {value.dtype.name}{list(value._data.shape)}"
     if isinstance(value, (list, tuple, dict)):
         return f"a {type(value).__name__} of {len(value)} entries"
+    if callable(value) and hasattr(value, "__name__"):
+        return f"{'class' if isinstance(value, type) else 'function'} {value.__name__}"
     text = repr(value)
     return text if len(text) <= 60 else f"{type(value).__name__} {text[:50]}..."
 
@@ -647,8 +680,10 @@ def record_loop(
         region = None
         try:
             region, (again, values) = trace_block(recorder, trip, known, "loop")
-            for name, found in leaves.items():
+            for name, found in list(leaves.items()):
                 flat = tree.flatten(values[name])
+                if is_undefined(start[name]) and len(flat) > 1:
+                    found = leaves[name] = [_LoopVariable(f"{name} ({i})", UNDEFINED_VALUE) for i in range(len(flat))]
                 if len(flat) != len(found):
                     raise TracingError(
                         coded("D2S103", f"loop variable {name!r} is {_show(start[name])} before the loop and {_show(values[name])} "
@@ -712,6 +747,8 @@ def _finish_loop(
                     _undefined(block, v)
                     writes.append((inner.name, v.name))
                     after.append(v)
+                elif is_undefined(leaf.start) and is_result(leaf.label):
+                    after.append(value)
                 elif is_undefined(leaf.start) and not is_undefined(value):
                     after.append(
                         Unknown(
@@ -1069,7 +1106,7 @@ def Assert(cond: Any, data: Sequence[Any] | None = None, summarize: int = 20, na
             OPS["assert"].forward(np, np.asarray(False), [np.asarray(d) for d in data or []], summarize=summarize)
         return
     recorder = context.recorder
-    recorder.append(OPS["assert"], [_cast(cond, dtypes.bool_), list(data) if data else None], {"summarize": summarize})
+    recorder.append(OPS["assert"], [_cast(cond, dtypes.bool_), list(data or [])], {"summarize": summarize})
 
 
 def Print(

@@ -93,6 +93,26 @@ def _per_input(inputs: Slots, outputs: Slots, attrs: Mapping[str, Any]) -> int:
     return max(s.size for specs in inputs.values() for s in specs)
 
 
+# steps on each unit of a state besides the matrix products: activations, gates and the new state
+_CELL_STEPS = {"LSTM": 8, "GRU": 6}
+
+
+def _rnn(inputs: Slots, outputs: Slots, attrs: Mapping[str, Any]) -> int:
+    steps, batch = _one(inputs, "Input").shape[:2]  # the time comes first
+    cells = int(attrs.get("num_layers", 1)) * (2 if attrs.get("is_bidirec") else 1)
+    units = cells * int(attrs["hidden_size"]) * _CELL_STEPS.get(str(attrs.get("mode")), 1)
+    return int(steps * batch) * (sum(s.size for s in inputs["WeightList"]) + units)  # each weight once a step, each bias added once
+
+
+def _sequence_rnn(gates: int, steps_on_a_unit: int) -> Rule:
+    def rule(inputs: Slots, outputs: Slots, attrs: Mapping[str, Any]) -> int:
+        weight = _one(inputs, "Weight")  # [units, gates * units]; the product with the input is another operator
+        products = weight.size + sum(s.size for s in inputs.get("ProjWeight", ()))
+        return int(_one(inputs, "Input").shape[0] * (products + steps_on_a_unit * weight.shape[-1] // gates))
+
+    return rule
+
+
 def _times(count: int) -> Rule:
     return lambda inputs, outputs, attrs: count * _per_output(inputs, outputs, attrs)
 
@@ -127,6 +147,10 @@ COSTS: dict[str, Rule] = {
     "mul": _mul,
     **dict.fromkeys(("batch_norm", "layer_norm", "instance_norm", "group_norm", "sync_batch_norm"), _norm),
     **dict.fromkeys(("pool2d", "pool3d", "max_pool2d_with_index", "max_pool3d_with_index"), _pool),
+    "rnn": _rnn,
+    **dict.fromkeys(("lstm", "lstmp"), _sequence_rnn(4, 8)),
+    **dict.fromkeys(("gru", "gru_unit"), _sequence_rnn(3, 6)),
+    "lstm_unit": _times(8),
     **dict.fromkeys(("softmax", "log_softmax"), _times(3)),  # an exponential, a sum, a division
     **dict.fromkeys(("bilinear_interp", "bilinear_interp_v2"), _times(4)),
     **dict.fromkeys(_FREE, _nothing),

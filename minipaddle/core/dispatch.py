@@ -19,7 +19,7 @@ from .context import context
 from .tape import OpNode
 from .tensor import Tensor, TensorBase, make_tensor
 
-__all__ = ["before_change", "call", "in_place", "specs_of"]
+__all__ = ["before_change", "call", "in_place", "kind_of", "specs_of"]
 
 _new = Tensor.__new__
 _others = backend._others
@@ -227,6 +227,19 @@ def describe_call(op: Op, values: Any, attrs: dict[str, Any]) -> str:
 _KINDS = (NotImplementedError, IndexError, ValueError, TypeError, RuntimeError, OverflowError, KeyError, MemoryError)
 
 
+def kind_of(error: Exception) -> type[Exception]:
+    """The class to tell the failure of an operator's function with: our own as they are, NumPy's by what they mean."""
+    kind, message = type(error), str(error)
+    if kind.__module__ == errors.__name__:
+        return kind
+    refused = kind is TypeError and ("ufunc" in message or "numpy boolean" in message)
+    if refused or kind.__name__ in ("UFuncTypeError", "_UFuncNoLoopError", "ComplexWarning"):
+        return UnsupportedDtypeError
+    if isinstance(error, ValueError) and isinstance(error, IndexError):  # NumPy's AxisError
+        return errors.AxisError
+    return kind if kind in _KINDS else next((k for k in _KINDS if isinstance(error, k)), kind)
+
+
 def _explain(op: Op, inputs: Any, attrs: dict[str, Any], error: Exception) -> Exception:
     """The same failure told in terms of the operator: what it got, what it wanted."""
     for slot, value in zip(op.inputs, inputs, strict=False):
@@ -237,7 +250,7 @@ def _explain(op: Op, inputs: Any, attrs: dict[str, Any], error: Exception) -> Ex
                 )
             if item is not None and not hasattr(item, "_data"):
                 return TypeError(
-                    f"{op.type}: argument {slot.name} is the symbolic Variable {item.name!r}, which has no data outside "
+                    f"{op.type}: argument {slot.name} is the symbolic Variable {getattr(item, 'name', '')!r}, which has no data outside "
                     "of the Program it belongs to; run the Program with an Executor, or call the traced function"
                 )
     message = str(error)
@@ -249,14 +262,7 @@ def _explain(op: Op, inputs: Any, attrs: dict[str, Any], error: Exception) -> Ex
             error = better if isinstance(better, errors.AxisError) else error
         except Exception:  # the rule itself may fail on such input; then the first message stands
             pass
-    kind = type(error)
-    refused = kind is TypeError and ("ufunc" in message or "numpy boolean" in message)
-    if refused or kind.__name__ in ("UFuncTypeError", "_UFuncNoLoopError", "ComplexWarning"):
-        kind = UnsupportedDtypeError
-    elif isinstance(error, ValueError) and isinstance(error, IndexError):  # NumPy's AxisError
-        kind = errors.AxisError
-    elif kind.__module__ != errors.__name__ and kind not in _KINDS:
-        kind = next((k for k in _KINDS if isinstance(error, k)), kind)
+    kind = kind_of(error)
     try:
         return kind(f"{op.type}: {message}\n{describe_call(op, inputs, attrs)}")
     except Exception:  # an exception class with a signature of its own

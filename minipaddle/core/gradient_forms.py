@@ -6,6 +6,7 @@ Most operators have a gradient operator of their own, ``<op>_grad``. The gradien
 Programs of other versions may name fewer inputs of a gradient operator than its definition reads; `completed` finds what is
 missing in the forward operator.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -22,7 +23,12 @@ Form = list[tuple[str, Slots, Slots, dict[str, Any]]]  # type, inputs, outputs, 
 
 
 def _one(
-    type: str, attrs: Callable[[Operator], dict[str, Any]], source: str = "Out", slot: str = "X", out: str = "Out", extra: Sequence[tuple[str, str]] = ()
+    type: str,
+    attrs: Callable[[Operator], dict[str, Any]],
+    source: str = "Out",
+    slot: str = "X",
+    out: str = "Out",
+    extra: Sequence[tuple[str, str]] = (),
 ) -> Callable[[Operator, Slots, Slots], Form]:
     """One operator from the gradient of `source` to that of `slot`. extra: (slot of the forward operator, slot here)."""
 
@@ -108,14 +114,24 @@ def completed(operators: Sequence[Operator]) -> list[Operator]:
     found = list(operators)
     for i, op in enumerate(found):
         definition = OPS.get(op.type)
-        if definition is not None and not op.sub_blocks and (not op.outputs.keys() <= definition.output_index.keys() or "W_Out" in op.outputs):
-            outputs = {slot: names for slot, names in op.outputs.items() if slot in definition.output_index and slot != "W_Out"}
+        if (
+            definition is not None
+            and not op.sub_blocks
+            and (not op.outputs.keys() <= definition.output_index.keys() or "W_Out" in op.outputs)
+        ):
+            outputs = {
+                slot: names for slot, names in op.outputs.items() if slot in definition.output_index and slot != "W_Out"
+            }
             found[i] = op = _changed(op, op.inputs, outputs)
         forward = None if definition is None else definition.gradient_of
         if definition is None or forward is None:
             continue
         old = 0 < op.block.program.desc_version < 2_000_000  # 1.x leaves out more
-        missing = [s.name for s in definition.inputs if (old or not s.optional) and not op.inputs.get(s.name) and not s.name.endswith(GRAD_SUFFIX)]
+        missing = [
+            s.name
+            for s in definition.inputs
+            if (old or not s.optional) and not op.inputs.get(s.name) and not s.name.endswith(GRAD_SUFFIX)
+        ]
         if not missing:
             continue
         maker = forward_of(op, found[:i])
@@ -139,8 +155,14 @@ def _changed(op: Operator, inputs: Slots, outputs: Slots) -> Operator:
 def forward_of(gradient: Operator, before: Sequence[Operator]) -> Operator | None:
     """The operator among `before` that the gradient operator belongs to: one of its type with the same variables."""
     type = gradient.type.removesuffix("_grad")
-    given = {slot.removesuffix(GRAD_SUFFIX): names for slot, names in gradient.inputs.items() if not slot.endswith(GRAD_SUFFIX)}
-    behind = {slot.removesuffix(GRAD_SUFFIX): names for slot, names in gradient.inputs.items() if slot.endswith(GRAD_SUFFIX)}
+    given = {
+        slot.removesuffix(GRAD_SUFFIX): names
+        for slot, names in gradient.inputs.items()
+        if not slot.endswith(GRAD_SUFFIX)
+    }
+    behind = {
+        slot.removesuffix(GRAD_SUFFIX): names for slot, names in gradient.inputs.items() if slot.endswith(GRAD_SUFFIX)
+    }
     for op in reversed(before):
         if op.type != type:
             continue

@@ -4,6 +4,7 @@
 over its variables, and for values that a loop carries they are wrong there; so in such Programs the gradient operators are
 written anew, under the same names.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -105,33 +106,63 @@ def _as_loop(op: Operator, block: Block) -> None:
     def variable(base: str, shape: Any, dtype: Any, kind: str = "LOD_TENSOR", where: Block = block) -> Variable:
         return where.create_var(program.fresh_name(base), shape, dtype, kind=kind)
 
-    def append(type: str, inputs: dict[str, Any], out: Any, attrs: dict[str, Any] | None = None, where: Block = block) -> Any:
+    def append(
+        type: str, inputs: dict[str, Any], out: Any, attrs: dict[str, Any] | None = None, where: Block = block
+    ) -> Any:
         where.append_op(type, inputs, {"Out": out}, attrs or {}, callstack=stack)
         return out
 
     def constant(value: int) -> Variable:
-        return append("fill_constant", {}, variable("recurrent", (1,), int64), {"shape": [1], "value": float(value), "dtype": int64.proto})  # type: ignore[no-any-return]
+        return append(
+            "fill_constant",
+            {},
+            variable("recurrent", (1,), int64),
+            {"shape": [1], "value": float(value), "dtype": int64.proto},
+        )  # type: ignore[no-any-return]
 
     def add(x: Variable, number: float, where: Block = block) -> Variable:
-        return append("scale", {"X": x}, variable("recurrent", (1,), int64, where=where), {"scale": 1.0, "bias": float(number)}, where)  # type: ignore[no-any-return]
+        return append(
+            "scale",
+            {"X": x},
+            variable("recurrent", (1,), int64, where=where),
+            {"scale": 1.0, "bias": float(number)},
+            where,
+        )  # type: ignore[no-any-return]
 
     inputs = [block._var_recursive(n) for n in op.inputs["inputs"]]
     size = append("shape", {"Input": inputs[0]}, variable("recurrent", (len(inputs[0].static_shape),), "int32"))
-    first = append("slice", {"Input": size}, variable("recurrent", (1,), "int32"), {"axes": [0], "starts": [0], "ends": [1]})
-    count = append("cast", {"X": first}, variable("recurrent", (1,), int64), {"in_dtype": size.dtype.proto, "out_dtype": int64.proto})
+    first = append(
+        "slice", {"Input": size}, variable("recurrent", (1,), "int32"), {"axes": [0], "starts": [0], "ends": [1]}
+    )
+    count = append(
+        "cast",
+        {"X": first},
+        variable("recurrent", (1,), int64),
+        {"in_dtype": size.dtype.proto, "out_dtype": int64.proto},
+    )
     step = constant(0)
     going = append("less_than", {"X": step, "Y": count}, variable("recurrent", (1,), bool_))
     body, inner.ops = inner.ops, []
     at = step
     if op.attrs.get("reverse"):
-        last = append("elementwise_sub", {"X": count, "Y": step}, variable("recurrent", (1,), int64, where=inner), None, inner)
+        last = append(
+            "elementwise_sub", {"X": count, "Y": step}, variable("recurrent", (1,), int64, where=inner), None, inner
+        )
         at = add(last, -1.0, inner)
     for x in inputs:  # inside, a variable of the same name is the slice
         whole = append("assign", {"X": x}, variable(f"{x.name}@STEPS", x.static_shape, x.dtype))
-        row = append("gather", {"X": whole, "Index": at}, variable("recurrent", (1, *x.static_shape[1:]), x.dtype, where=inner), None, inner)
+        row = append(
+            "gather",
+            {"X": whole, "Index": at},
+            variable("recurrent", (1, *x.static_shape[1:]), x.dtype, where=inner),
+            None,
+            inner,
+        )
         append("squeeze", {"X": row}, inner.vars[x.name], {"axes": [0]}, inner)
     links = []
-    for start, before, after in zip(op.inputs.get("initial_states", []), op.attrs.get("ex_states", []), op.attrs.get("states", []), strict=True):
+    for start, before, after in zip(
+        op.inputs.get("initial_states", []), op.attrs.get("ex_states", []), op.attrs.get("states", []), strict=True
+    ):
         v = block._var_recursive(start)
         array = variable(f"{before}@STATES", v.static_shape, v.dtype, "LOD_TENSOR_ARRAY")
         append("write_to_array", {"X": v, "I": step}, array)
@@ -149,7 +180,9 @@ def _as_loop(op: Operator, block: Block) -> None:
     following = add(step, 1.0, inner)
     for after, array in links:
         append("write_to_array", {"X": inner.vars[after], "I": following}, array, None, inner)
-    again = append("less_than", {"X": following, "Y": count}, variable("recurrent", (1,), bool_, where=inner), None, inner)
+    again = append(
+        "less_than", {"X": following, "Y": count}, variable("recurrent", (1,), bool_, where=inner), None, inner
+    )
     append("assign", {"X": following}, step, None, inner)
     append("assign", {"X": again}, going, None, inner)
     reads: dict[str, None] = {}
@@ -159,12 +192,16 @@ def _as_loop(op: Operator, block: Block) -> None:
         written.update(o.output_names)
     block.append_op(
         "while", {"X": [n for n in reads if n != going.name], "Condition": going},
-        {"Out": [n for n in dict.fromkeys([step.name, going.name, *(a.name for _, a in links), *(a.name for a, _ in results)])],
+        {"Out": list(dict.fromkeys([step.name, going.name, *(a.name for _, a in links), *(a.name for a, _ in results)])),
          "StepScopes": variable("recurrent", (), None, "STEP_SCOPES")},
         {"sub_block": inner.idx, "is_test": False}, callstack=stack,
     )  # fmt: skip
     for array, out in results:
         sizes = variable("recurrent", (-1,), "int32")
         block.append_op(
-            "tensor_array_to_tensor", {"X": array}, {"Out": out, "OutIndex": sizes}, {"axis": 0, "use_stack": True}, callstack=stack
+            "tensor_array_to_tensor",
+            {"X": array},
+            {"Out": out, "OutIndex": sizes},
+            {"axis": 0, "use_stack": True},
+            callstack=stack,
         )

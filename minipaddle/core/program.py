@@ -202,8 +202,9 @@ class Variable(TensorBase):
             f"[D2S101] bool() of the symbolic Variable {self.name!r} ({self.describe()}): while a function is traced its value is not "
             f"known, so Python cannot choose a branch{where}"
             + (f"\n  the branch is at {line}" if line else "")
-            + "\n  ways out: decide on Python values (a plain argument, `is None`, x.shape); compute both sides and choose with "
-            "paddle.where(condition, a, b); or leave this function dynamic with @paddle.jit.not_to_static"
+            + "\n  what to do: let the branch stand in code that to_static rewrites (a function from a file, without not_to_static, "
+            "eval or yield); decide on Python values (a plain argument, `is None`, x.shape); or compute both sides and choose with "
+            "paddle.where(condition, a, b)"
         )
 
     def numpy(self) -> Any:
@@ -228,7 +229,10 @@ class Variable(TensorBase):
         return self._symbolic("int()")
 
     def __index__(self) -> int:
-        return self._symbolic("use as an index")
+        return self._symbolic(
+            "use as an index of a Python list or size",
+            remedy="paddle.stack(items)[i] takes an entry by a Tensor; or index with a Python number",
+        )
 
     def get_value(self, scope: Scope | None = None) -> Any:
         """The value in a scope (default: the one in force), as a Tensor. ValueError when the scope holds none."""
@@ -517,7 +521,8 @@ class Block:
         """Append an operator; slots take names or Variables, one or a list. ValueError for a type there is not."""
         if type is None:
             raise ValueError("`type` to initialized an Operator can not be None.")  # Paddle's words
-        if type not in OPS and type not in _FRAME_OPS and not type.endswith("_grad"):
+        recording = context.recorder is not None and not context.recorder.tracing  # then all operators are imported
+        if recording and type not in OPS and type not in _FRAME_OPS and not type.endswith("_grad"):
             raise ValueError(f'Operator "{type}" has not been registered.')
         extra.pop("stop_gradient", None)
         made = Operator(self, type, _names(inputs), _names(outputs), dict(attrs or {}), **extra)

@@ -178,7 +178,8 @@ class Recorder:
     def in_place(self, target: Variable, result: Variable) -> Variable:
         """`target` stands for `result` from now on; the name it had keeps its old value."""
         target = self.variable(target, OPS["assign"], "X")
-        if target.persistable:
+        outside = not self.regions and target.block is not self.block  # a `While` or `Switch` block: what it changes is written
+        if target.persistable or outside:
             self.block.append_op("assign", {"X": result}, {"Out": target}, {}, callstack=user_callstack())
             return target
         for region in self.regions:
@@ -287,6 +288,13 @@ class StaticRecorder(Recorder):
                     raise TypeError(message)
 
     # --- names
+
+    def unused_name(self, key: str) -> str:
+        """The next ``key_<number>`` that counts with the generator's names and that no variable of the Program has."""
+        while True:
+            name = unique_name.generate(key)
+            if not any(name in block.vars for block in self.program.blocks):
+                return name
 
     def namer(self, op: Op, inputs: Sequence[Any]) -> Callable[[], str]:
         block = self.block
@@ -449,9 +457,9 @@ class TraceRecorder(Recorder):
             return found
         if t._edge is not None:
             raise TracingError(
-                f"[D2S114] a Tensor computed outside of the traced function ({t.name!r}, shape {t.shape}) that requires a gradient is used "
-                "inside of it; pass it as an argument, or use its .detach()"
-            )
+                coded("D2S114", f"a Tensor computed outside of the traced function ({t.name!r}, shape {t.shape}) that requires a gradient "
+                      "is used inside of it: its gradient would be lost", "pass it as an argument, or use its .detach()")
+            )  # fmt: skip
         block = self.program.global_block()
         name = t.name
         if name in block.vars:

@@ -104,6 +104,8 @@ class Tensor(Ragged, TensorBase, metaclass=_TensorMeta):
             dtype, place = None, dtype
         if isinstance_strict(value, Tensor):
             array = value._data.copy()
+        elif backend.array_module(value) is not np:  # on a GPU already
+            array = value.copy()
         else:
             array = np.array([] if value is None else value)
             if value is None or (array.dtype == np.float64 and not isinstance(value, (np.ndarray, np.generic))):

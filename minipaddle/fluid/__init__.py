@@ -40,6 +40,7 @@ from . import (
     io,
     layers,
     lod_tensor,
+    metrics,
     nets,
     optimizer,
     param_attr,
@@ -61,7 +62,7 @@ __all__ = [
     "create_lod_tensor", "create_random_int_lodtensor", "cuda_places", "data", "data_feeder", "default_main_program",
     "default_startup_program", "device_guard", "disable_dygraph", "dygraph", "embedding", "enable_dygraph", "executor", "framework",
     "get_flags", "global_scope", "gradients", "in_dygraph_mode", "initializer", "input", "io", "is_compiled_with_cuda", "layers", "load",
-    "load_dygraph", "load_program_state", "lod_tensor", "name_scope", "nets", "one_hot", "optimizer", "param_attr", "program_guard",
+    "load_dygraph", "load_program_state", "lod_tensor", "metrics", "name_scope", "nets", "one_hot", "optimizer", "param_attr", "program_guard",
     "regularizer", "save", "save_dygraph", "scope_guard", "set_flags", "set_program_state", "unique_name",
 ]  # fmt: skip
 

@@ -1,4 +1,5 @@
 """Metrics that add up batches on the host, fed with fetched arrays."""
+
 from __future__ import annotations
 
 import copy
@@ -18,7 +19,9 @@ def _array(value: Any, name: str) -> np.ndarray[Any, Any]:
 def _number(value: Any, name: str, array: bool = True) -> Any:
     is_one = isinstance(value, (int, float, np.number)) or (isinstance(value, np.ndarray) and value.shape in ((), (1,)))
     if not (is_one or (array and isinstance(value, np.ndarray))):
-        raise ValueError(f"The '{name}' must be a number(int, float){' or a numpy ndarray' if array else ''}, got {type(value).__name__}.")
+        raise ValueError(
+            f"The '{name}' must be a number(int, float){' or a numpy ndarray' if array else ''}, got {type(value).__name__}."
+        )
     return value
 
 
@@ -145,7 +148,9 @@ class Accuracy(MetricBase):
     def eval(self) -> Any:
         """The mean. ValueError before any batch."""
         if self.weight == 0:
-            raise ValueError("There is no data in Accuracy Metrics; add the result of layers.accuracy with update first.")
+            raise ValueError(
+                "There is no data in Accuracy Metrics; add the result of layers.accuracy with update first."
+            )
         return self.value / self.weight
 
 
@@ -164,7 +169,9 @@ class ChunkEvaluator(MetricBase):
 
     def eval(self) -> tuple[float, float, float]:
         """Precision, recall, F1."""
-        right, inferred, true = (float(np.sum(n)) for n in (self.num_correct_chunks, self.num_infer_chunks, self.num_label_chunks))
+        right, inferred, true = (
+            float(np.sum(n)) for n in (self.num_correct_chunks, self.num_infer_chunks, self.num_label_chunks)
+        )
         precision = right / inferred if inferred else 0.0
         recall = right / true if true else 0.0
         return precision, recall, 2 * precision * recall / (precision + recall) if right else 0.0
@@ -189,7 +196,9 @@ class EditDistance(MetricBase):
     def eval(self) -> tuple[float, float]:
         """Mean distance and share of wrong sequences. ValueError before any batch."""
         if self.seq_num == 0:
-            raise ValueError("There is no data in EditDistance Metric; add the result of layers.edit_distance with update first.")
+            raise ValueError(
+                "There is no data in EditDistance Metric; add the result of layers.edit_distance with update first."
+            )
         return self.total_distance / self.seq_num, self.instance_error / self.seq_num
 
 

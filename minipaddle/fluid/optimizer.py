@@ -1,4 +1,5 @@
 """Optimizers under the argument names of 1.x: ``parameter_list`` and ``regularization``."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -7,11 +8,16 @@ from typing import Any
 from .. import optimizer as O
 from ..core.program import Variable
 from ..core.tensor import TensorBase
+from ..errors import NotSupportedError
+from ..ops.registry import Op, find_op
 from ..optimizer.lr import LRScheduler
+from ..optimizer.optimizer import Accumulator
+from ..static.extras import ExponentialMovingAverage
 
 __all__ = [
-    "Adadelta", "AdadeltaOptimizer", "Adagrad", "AdagradOptimizer", "Adam", "AdamOptimizer", "Adamax", "AdamaxOptimizer",
-    "LambOptimizer", "Momentum", "MomentumOptimizer", "RMSPropOptimizer", "SGD", "SGDOptimizer",
+    "Adadelta", "AdadeltaOptimizer", "Adagrad", "AdagradOptimizer", "Adam", "AdamOptimizer", "Adamax", "AdamaxOptimizer", "DecayedAdagrad",
+    "DecayedAdagradOptimizer", "Dpsgd", "DpsgdOptimizer", "ExponentialMovingAverage", "Ftrl", "FtrlOptimizer", "Lamb", "LambOptimizer", "LarsMomentum",
+    "LarsMomentumOptimizer", "Momentum", "MomentumOptimizer", "RMSProp", "RMSPropOptimizer", "SGD", "SGDOptimizer",
 ]  # fmt: skip
 
 
@@ -28,7 +34,12 @@ class _Fluid:
     _learning_rate: Any
 
     def minimize(
-        self, loss: Any, startup_program: Any = None, parameter_list: Any = None, no_grad_set: Any = None, grad_clip: Any = None
+        self,
+        loss: Any,
+        startup_program: Any = None,
+        parameter_list: Any = None,
+        no_grad_set: Any = None,
+        grad_clip: Any = None,
     ) -> tuple[list[Any], list[Any]]:
         """Static: append gradients and updates for `loss`; dynamic: one update after ``loss.backward()``.
 
@@ -54,9 +65,16 @@ class SGDOptimizer(_Fluid, O.SGD):
     """``parameter -= learning_rate * gradient``."""
 
     def __init__(
-        self, learning_rate: Any, parameter_list: Any = None, regularization: Any = None, grad_clip: Any = None, name: str | None = None
+        self,
+        learning_rate: Any,
+        parameter_list: Any = None,
+        regularization: Any = None,
+        grad_clip: Any = None,
+        name: str | None = None,
     ) -> None:
-        super().__init__(_rate(learning_rate), parameters=parameter_list, weight_decay=regularization, grad_clip=grad_clip, name=name)
+        super().__init__(
+            _rate(learning_rate), parameters=parameter_list, weight_decay=regularization, grad_clip=grad_clip, name=name
+        )
 
 
 class MomentumOptimizer(_Fluid, O.Momentum):
@@ -135,7 +153,13 @@ class AdadeltaOptimizer(_Fluid, O.Adadelta):
         grad_clip: Any = None, name: str | None = None,
     ) -> None:  # fmt: skip
         super().__init__(
-            _rate(learning_rate), epsilon, rho, parameters=parameter_list, weight_decay=regularization, grad_clip=grad_clip, name=name
+            _rate(learning_rate),
+            epsilon,
+            rho,
+            parameters=parameter_list,
+            weight_decay=regularization,
+            grad_clip=grad_clip,
+            name=name,
         )
 
     def _call_operator(self, values: dict[str, Any], attributes: dict[str, Any]) -> None:
@@ -158,6 +182,114 @@ class LambOptimizer(_Fluid, O.Lamb):
         )  # fmt: skip
 
 
-SGD, Momentum, Adagrad, Adam, Adamax, Adadelta = (
-    SGDOptimizer, MomentumOptimizer, AdagradOptimizer, AdamOptimizer, AdamaxOptimizer, AdadeltaOptimizer,
+class _Plain(_Fluid, O.Optimizer):
+    """Optimizers that 2.x does not have any more. _settings: attributes of the operator."""
+
+    op: Op
+    type: str
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        parameter_list: Any,
+        regularization: Any,
+        grad_clip: Any,
+        name: str | None,
+        **settings: Any,
+    ) -> None:
+        self._settings = settings
+        super().__init__(
+            _rate(learning_rate), parameters=parameter_list, weight_decay=regularization, grad_clip=grad_clip, name=name
+        )
+
+    def _attributes(self, params: list[Any], rates: Any, group: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        return rates, dict(self._settings)
+
+
+class DecayedAdagradOptimizer(_Plain):
+    """Adagrad that forgets: the sum of squares becomes a running mean."""
+
+    op, type = find_op("decayed_adagrad"), "decayed_adagrad"
+    _slots = (Accumulator("Moment", "moment"),)
+
+    def __init__(
+        self, learning_rate: Any, decay: float = 0.95, epsilon: float = 1e-6, parameter_list: Any = None, regularization: Any = None,
+        grad_clip: Any = None, name: str | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            learning_rate, parameter_list, regularization, grad_clip, name, decay=float(decay), epsilon=float(epsilon)
+        )
+
+
+class FtrlOptimizer(_Plain):
+    """Follow the regularised leader (McMahan et al. 2013)."""
+
+    op, type = find_op("ftrl"), "ftrl"
+    _slots = (Accumulator("SquaredAccumulator", "squared"), Accumulator("LinearAccumulator", "linear"))
+
+    def __init__(
+        self, learning_rate: Any, l1: float = 0.0, l2: float = 0.0, lr_power: float = -0.5, parameter_list: Any = None, regularization: Any = None,
+        grad_clip: Any = None, name: str | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            learning_rate,
+            parameter_list,
+            regularization,
+            grad_clip,
+            name,
+            l1=float(l1),
+            l2=float(l2),
+            lr_power=float(lr_power),
+        )
+
+
+class LarsMomentumOptimizer(_Plain):
+    """Momentum with a rate for each parameter by the ratio of its norm to that of its gradient (You et al. 2017)."""
+
+    op, type = find_op("lars_momentum"), "lars_momentum"
+    _slots = (Accumulator("Velocity", "velocity"),)
+
+    def __init__(
+        self, learning_rate: Any, momentum: float, lars_coeff: float = 0.001, lars_weight_decay: float = 0.0005, parameter_list: Any = None,
+        regularization: Any = None, grad_clip: Any = None, name: str | None = None, exclude_from_weight_decay: Any = None, epsilon: float = 0.0,
+    ) -> None:  # fmt: skip
+        if exclude_from_weight_decay:
+            raise NotSupportedError(
+                "LarsMomentumOptimizer: exclude_from_weight_decay is not supported; give those parameters an optimizer of their own"
+            )
+        super().__init__(
+            learning_rate, parameter_list, regularization, grad_clip, name, mu=float(momentum), lars_coeff=float(lars_coeff),
+            lars_weight_decay=[float(lars_weight_decay)], epsilon=float(epsilon),
+        )  # fmt: skip
+
+
+class DpsgdOptimizer(_Plain):
+    """Gradient descent with clipped gradients and noise, for differential privacy (Abadi et al. 2016)."""
+
+    op, type = find_op("dpsgd"), "dpsgd"
+    _slots = ()
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        clip: float = 0.9,
+        batch_size: float = 0.999,
+        sigma: float = 1e-8,
+        parameter_list: Any = None,
+    ) -> None:
+        super().__init__(
+            learning_rate,
+            parameter_list,
+            None,
+            None,
+            None,
+            clip=float(clip),
+            batch_size=float(batch_size),
+            sigma=float(sigma),
+        )
+
+
+SGD, Momentum, Adagrad, Adam, Adamax, Adadelta, RMSProp, Lamb, Ftrl, DecayedAdagrad, LarsMomentum, Dpsgd = (
+    SGDOptimizer, MomentumOptimizer, AdagradOptimizer, AdamOptimizer, AdamaxOptimizer, AdadeltaOptimizer, RMSPropOptimizer, LambOptimizer,
+    FtrlOptimizer, DecayedAdagradOptimizer, LarsMomentumOptimizer, DpsgdOptimizer,
 )  # fmt: skip

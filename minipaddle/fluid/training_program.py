@@ -1,4 +1,5 @@
 """A training Program in the form that Paddle 1.8 reads and runs."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -75,7 +76,9 @@ def _keep_start_values(program: Program) -> None:
             for gradient in program.blocks:
                 if gradient.forward_block_idx == block.idx and gradient is not block:
                     for op in gradient.ops:
-                        op.inputs = {slot: [kept if n == name else n for n in names] for slot, names in op.inputs.items()}
+                        op.inputs = {
+                            slot: [kept if n == name else n for n in names] for slot, names in op.inputs.items()
+                        }
 
 
 def _add_input(op: Operator, slot: str, before: Sequence[Operator]) -> None:
@@ -87,7 +90,9 @@ def _add_input(op: Operator, slot: str, before: Sequence[Operator]) -> None:
 
 
 def _complete(op: Operator) -> None:
-    wanted: dict[str, tuple[str, Any]] = dict.fromkeys(_FALSE, ("BOOLEAN", False)) | dict.fromkeys(_EMPTY, ("STRING", "")) | _OTHERS
+    wanted: dict[str, tuple[str, Any]] = (
+        dict.fromkeys(_FALSE, ("BOOLEAN", False)) | dict.fromkeys(_EMPTY, ("STRING", "")) | _OTHERS
+    )
     definition = OPS[op.type]
     for name, (kind, value) in wanted.items():
         if name not in op.attrs and name not in definition.attrs:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from .. import dtypes
+from ..core.blocks import has_effect
 from ..core.callsite import remember_text
 from ..core.program import Block, Operator, Program, Variable
 from ..errors import FormatError
@@ -470,13 +471,22 @@ def dumps(program: Program, callstack: bool = False) -> bytes:
         for v in block.vars.values():
             _write_variable(v, b.vars.add())
         for op in block.ops:
-            _write_operator(op, b.ops.add(), callstack)
+            if not _starts_array(op):
+                _write_operator(op, b.ops.add(), callstack)
         _restore(b, block.extra.get("rest"))
     desc.version.version = program.desc_version or VERSION
     for name, version in program.op_version_map.items():
         desc.op_version_map.pair.add(op_name=_bytes(name)).op_version.version = version
     _restore(desc, program.extra.get("rest"))
     return desc.SerializeToString(deterministic=True)
+
+
+def _starts_array(op: Operator) -> bool:
+    """Whether this begins the gradient of an array of tensors: in Paddle that is no operator, such an array is empty at first."""
+    if op.type != "fill_zeros_like" or not op.input_names:
+        return False
+    v = op.block._find_var_recursive(op.input_names[0])
+    return v is not None and v.kind == "LOD_TENSOR_ARRAY"
 
 
 def _restore(message: Any, data: bytes | None) -> None:
@@ -586,9 +596,10 @@ def _reads(op: Operator, program: Program) -> set[str]:
     return found
 
 
-def prune(program: Program, feeds: Iterable[str], fetches: Iterable[str]) -> Program:
+def prune(program: Program, feeds: Iterable[str], fetches: Iterable[str], effects: bool = False) -> Program:
     """A copy with only those operators, blocks and variables that lead from the feeds to the fetches.
 
+    effects: also those that print or assert something about the feeds, as far as they need nothing else.
     ValueError when a fetch does not exist or needs an input that is not fed.
     """
     feeds = list(feeds)
@@ -600,10 +611,11 @@ def prune(program: Program, feeds: Iterable[str], fetches: Iterable[str]) -> Pro
             raise ValueError(f"the fetch variable {name!r} is not in the Program")
     cut = _made_before_read(main, feeds, new)  # fed in place of what operators would have made
     live = set(fetches) - cut
+    acting = _acting(main, feeds, new) if effects else set()
     kept: list[Operator] = []
     for op in reversed(main.ops):
         outputs = set(op.output_names)
-        if op.type in ("feed", "fetch") or not (outputs & live) or int(op.attrs.get("op_role", 0)) & OPTIMIZE:
+        if op.type in ("feed", "fetch") or int(op.attrs.get("op_role", 0)) & OPTIMIZE or not (outputs & live or id(op) in acting):
             continue  # optimizer operators write parameters, but results do not depend on them
         kept.append(op)
         inner = any(True for _ in block_attrs(op))
@@ -628,6 +640,24 @@ def prune(program: Program, feeds: Iterable[str], fetches: Iterable[str]) -> Pro
         block.vars = {name: v for name, v in block.vars.items() if name in used}
     new.touch()
     return new
+
+
+def _acting(block: Block, feeds: Sequence[str], program: Program) -> set[int]:
+    """Identities of the operators with an effect that need nothing but the feeds and what persists."""
+    found = set()
+    for i, op in enumerate(block.ops):
+        if not has_effect(op):
+            continue
+        need = _reads(op, program)
+        made: set[str] = set(feeds)
+        for earlier in reversed(block.ops[:i]):
+            if need.intersection(earlier.output_names):
+                made.update(earlier.output_names)
+                need |= _reads(earlier, program)
+        variables = [block.vars.get(n) for n in need - made]
+        if all(v is None or v.persistable or v.kind != "LOD_TENSOR" for v in variables):
+            found.add(id(op))
+    return found
 
 
 def _made_before_read(block: Block, names: Sequence[str], program: Program) -> set[str]:
@@ -676,14 +706,16 @@ def to_inference_program(
     clip_extra: bool = True,
     keep_flags: bool = False,
     version: int = VERSION,
+    effects: bool = False,
 ) -> Program:
     """A copy in the form of Paddle's saved models: pruned, in test mode, with feed, scale and fetch operators.
 
     clip_extra: drop the outputs that only training needs (Paddle 1.x wants to see them: they stay when `version` is older than
     2.0). keep_flags: keep `is_parameter` and `stop_gradient`. version: the number that the file will carry.
+    effects: keep operators that print or assert.
     ValueError when a feed is not needed for the fetches, or a fetch needs more than the feeds.
     """
-    new = prune(program, feed_names, fetch_names) if prune_program else program.clone()
+    new = prune(program, feed_names, fetch_names, effects) if prune_program else program.clone()
     main = new.global_block()
     main.ops = [op for op in main.ops if op.type not in ("feed", "fetch")]
     needed = {n for op in main.ops for n in _reads(op, new)} | set(fetch_names)

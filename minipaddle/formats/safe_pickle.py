@@ -79,6 +79,14 @@ def _scalar(dtype: Any, data: Any = b"") -> Any:
     return np.frombuffer(raw, dtype)[0]
 
 
+def _frombuffer(data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray[Any, Any]:
+    """How NumPy writes an array under protocol 5."""
+    if type(data) not in (bytes, bytearray) or not isinstance(dtype, np.dtype) or order not in ("C", "F"):
+        raise FormatError("an array with an unknown description")
+    _check_size(shape, dtype, len(data))
+    return np.frombuffer(bytearray(data), dtype).reshape(shape, order=order)
+
+
 def _encode(text: Any, encoding: Any = "latin1") -> bytes:
     if not isinstance(text, str) or str(encoding).lower() not in ("latin1", "latin-1"):
         raise FormatError("_codecs.encode with other arguments than (text, 'latin1')")
@@ -161,6 +169,8 @@ def _table() -> dict[tuple[str, str], Callable[..., Any]]:
     for module in ("numpy.core.multiarray", "numpy._core.multiarray"):
         table[module, "_reconstruct"] = _reconstruct
         table[module, "scalar"] = _scalar
+    for module in ("numpy.core.numeric", "numpy._core.numeric"):
+        table[module, "_frombuffer"] = _frombuffer
     for module in ("builtins", "__builtin__"):
         for kind in (tuple, list, dict, set, frozenset):
             table[module, kind.__name__] = _CONTAINERS[kind]
@@ -282,16 +292,22 @@ def _fill_array(array: np.ndarray[Any, Any], state: Any) -> None:
     version, shape, dtype, fortran, data = state
     if isinstance(data, str):
         data = data.encode("latin1")  # written by Python 2
-    if version != 1 or not isinstance(shape, tuple) or not isinstance(dtype, np.dtype) or not isinstance(data, bytes):
+    if version != 1 or not isinstance(dtype, np.dtype) or not isinstance(data, bytes):
+        raise FormatError("an array with an unknown description")
+    _check_size(shape, dtype, len(data))
+    array.__setstate__((version, shape, dtype, bool(fortran), data))  # type: ignore
+
+
+def _check_size(shape: Any, dtype: np.dtype[Any], count: int) -> None:
+    if not isinstance(shape, tuple):
         raise FormatError("an array with an unknown description")
     size = dtype.itemsize
     for n in shape:
         if type(n) is not int or n < 0:
             raise FormatError(f"an array of shape {shape}")
         size *= n
-    if size != len(data):
-        raise FormatError(f"an array of shape {shape} and type {dtype} needs {size} bytes, the file has {len(data)}")
-    array.__setstate__((version, shape, dtype, bool(fortran), data))  # type: ignore
+    if size != count:
+        raise FormatError(f"an array of shape {shape} and type {dtype} needs {size} bytes, the file has {count}")
 
 
 def load(file: BinaryIO, name: str) -> Any:

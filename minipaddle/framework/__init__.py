@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from ..autograd import grad
 from ..backend.place import CPUPlace, CUDAPinnedPlace, CUDAPlace
-from ..tensor.random import seed
 from ..core.grad_mode import no_grad
 from ..core.program import Block, Program, Variable
 from ..core.tensor import EagerParamBase, Parameter
 from ..dtypes import get_default_dtype, set_default_dtype
 from ..nn.layer.layers import Layer
 from ..nn.param_attr import ParamAttr
+from ..tensor.random import seed
 from . import random
 from .flags import get_flags, set_flags
 from .io import async_save, clear_async_save_task_queue, load, save
 
 __all__ = [
-    "Block", "CPUPlace", "CUDAPinnedPlace", "CUDAPlace", "EagerParamBase", "Layer", "ParamAttr", "Parameter", "Program", "Variable", "async_save",
-    "clear_async_save_task_queue", "get_default_dtype", "get_flags", "grad", "load", "no_grad", "save", "seed", "set_default_dtype", "set_flags",
+    "Block", "CPUPlace", "CUDAPinnedPlace", "CUDAPlace", "EagerParamBase", "Layer", "ParamAttr", "Parameter", "Program",
+    "Variable", "async_save", "clear_async_save_task_queue", "get_default_dtype", "get_flags", "grad", "load", "no_grad",
+    "save", "seed", "set_default_dtype", "set_flags",
 ]  # fmt: skip

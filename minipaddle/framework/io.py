@@ -15,6 +15,7 @@ import numpy as np
 from ..backend import xp as backend
 from ..core.context import context
 from ..core.program import Program
+from ..core.scope import ScopeTensor
 from ..core.tensor import Tensor, TensorBase, isinstance_strict, make_tensor
 from ..dtypes import from_numpy
 from ..errors import FormatError
@@ -59,6 +60,8 @@ def save(obj: Any, path: str | os.PathLike[str] | io.BytesIO, protocol: int = 4,
     if configs.get("pickle_protocol") is not None:
         protocol = configs["pickle_protocol"]
         warnings.warn("'pickle_protocol' is a deprecated argument. Please use 'protocol' instead.", stacklevel=2)
+    if isinstance(obj, ScopeTensor):
+        obj = obj._tensor()
     _write(target, _binary_content(obj) if binary else _content(obj, protocol))
 
 

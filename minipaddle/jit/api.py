@@ -13,12 +13,12 @@ import numpy as np
 
 from ..core.context import context
 from ..core.program import Program
-from ..core.report import coded
+from ..core.report import coded, page_of
 from ..core.tensor import Parameter, Tensor, isinstance_strict, make_tensor
 from ..nn.layer.layers import Layer
 from ..utils import tree
 from . import convert
-from .error_report import explain, is_plain, shortened
+from .error_report import about_the_call, explain, is_plain, shortened
 from .input_spec import InputSpec
 from .partial_program import PartialProgram
 from .trace import ConcreteProgram, FunctionSpec, spec_from_value, trace
@@ -214,8 +214,17 @@ class StaticFunction:
         """
         return self.concrete_program_specify_input_spec(None)
 
+    def _dynamic_only(self) -> None:
+        recorder = context.recorder
+        if recorder is not None and not recorder.tracing:
+            raise RuntimeError(
+                f"{getattr(self, '__name__', 'the function')} was made by paddle.jit.to_static, which is only available in dynamic mode; "
+                "call paddle.disable_static() first"
+            )
+
     def concrete_program_specify_input_spec(self, input_spec: Any = None, with_hook: bool = False) -> ConcreteProgram:
-        """The traced form for `input_spec`, or the newest one when None is given."""
+        """The traced form for `input_spec`, or the newest one when None is given. RuntimeError in static mode."""
+        self._dynamic_only()
         self._refuse_when_disabled()
         newest = self._cache.last()[1][0] if len(self._cache) else None
         self._cache.drop_stale()
@@ -282,6 +291,8 @@ class StaticFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         recorder = context.recorder
+        if recorder is not None and not recorder.tracing and _Switch.enabled:
+            self._dynamic_only()
         if recorder is not None or not _Switch.enabled:
             inner = convert.convert_function(self._bound, main=True) if recorder is not None and recorder.tracing else self._bound
             return inner(*args, **kwargs)
@@ -301,8 +312,9 @@ class StaticFunction:
 
     def _prepare(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Entry, list[Tensor]]:
         """The traced form for a call, traced now if need be, and the Tensors to run it on."""
-        positional, keywords = self.function_spec.bind(args, kwargs)
-        positional, keywords = self._fit(positional, keywords)
+        with about_the_call():
+            positional, keywords = self.function_spec.bind(args, kwargs)
+            positional, keywords = self._fit(positional, keywords)
         entry = self._entry(positional, keywords)
         tensors = [_as_tensor(leaf) for leaf in tree.leaves([positional, _by_order(keywords)]) if spec_from_value(leaf) is not None]
         if not kwargs and len(args) == len(positional):
@@ -313,7 +325,7 @@ class StaticFunction:
 
     def _fast_key(self, args: Sequence[Any]) -> Any:
         """A key for calls with Tensors alone; None for other calls."""
-        parts: list[Any] = []
+        parts: list[Any] = [_precision()]
         for t in args:
             if type(t) is not Tensor and not isinstance_strict(t, Tensor):
                 return None
@@ -343,7 +355,7 @@ class StaticFunction:
             else:
                 parts.append((found.shape, found.dtype, found.stop_gradient, found.name if spec_names else None))
         self._layers = None
-        return (tuple(parts), tree.structure([list(args), kwargs]), tuple(self._modes()))
+        return (tuple(parts), tree.structure([list(args), kwargs]), tuple(self._modes()), _precision())
 
     def _fit(self, args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Check the arguments against the declared input specs; ValueError names argument, expected and got."""
@@ -368,11 +380,12 @@ class StaticFunction:
             return
         fits = len(want.shape) == len(got.shape) and all(a in (-1, b) or b == -1 for a, b in zip(want.shape, got.shape, strict=True))
         if not fits or want.dtype is not got.dtype:
-            raise ValueError(
-                coded("D2S106", f"{self.function_spec.name}: argument {name!r} does not fit the declared input_spec: expected "
-                      f"{want.dtype.name}{list(want.shape)}, got {got.dtype.name}{list(got.shape)}",
-                      "change the argument (its dtype with .astype), or declare None for dimensions that may vary")
+            message = coded(
+                "D2S106", f"{self.function_spec.name}: argument {name!r} does not fit the declared input_spec: expected "
+                f"{want.dtype.name}{list(want.shape)}, got {got.dtype.name}{list(got.shape)}",
+                "change the argument (its dtype with .astype), or declare None for dimensions that may vary",
             )  # fmt: skip
+            raise ValueError(message + page_of(message))
 
     def _entry(self, args: list[Any], kwargs: dict[str, Any]) -> tuple[ConcreteProgram, PartialProgram]:
         declared = self.function_spec.input_spec
@@ -427,6 +440,8 @@ class StaticFunction:
         if isinstance(self._instance, Layer):
             for path, layer in self._instance.named_sublayers(include_self=True):
                 facts[f"mode of {path or 'the layer'}"] = "train" if layer.training else "eval"
+        if context.amp is not None:
+            facts["auto_cast"] = str(context.amp)
         return facts
 
     def _reason(self, key: Any, facts: dict[str, str]) -> str:
@@ -520,6 +535,11 @@ def _open_up(value: Any, expected: Any) -> Any:
     return InputSpec(want.shape, want.dtype, want.name, got.stop_gradient)
 
 
+def _precision() -> Any:
+    """What of `amp.auto_cast` is in force: its casts are part of a Program."""
+    return None if context.amp is None else context.amp.key
+
+
 def _as_tensor(value: Any) -> Tensor:
     return make_tensor(value.copy()) if isinstance(value, np.ndarray) else value
 
@@ -566,8 +586,9 @@ def to_static(
             return StaticFunction(target.dygraph_function, input_spec if input_spec is not None else target._declared)
         if isinstance(target, (staticmethod, classmethod)):
             raise TypeError(f"to_static must stand under @{type(target).__name__}, not above it")
-        if not callable(target):
-            raise TypeError(f"to_static takes a function, a method or a Layer, got {type(target).__name__}")
+        if not callable(target) or isinstance(target, type):
+            got = f"the class {target.__name__}" if isinstance(target, type) else type(target).__name__
+            raise TypeError(f"to_static takes a function, a method or a Layer, got {got}")
         return StaticFunction(target, input_spec)
 
     return decorate if function is None else decorate(function)
@@ -606,7 +627,10 @@ def set_code_level(level: int = 100, also_to_stdout: bool = False) -> None:
 
 
 def set_verbosity(level: int = 0, also_to_stdout: bool = False) -> None:
-    """Log lines about tracing on stderr: 1 why a function is traced, 3 also its source. TypeError unless an int."""
+    """Log lines about tracing on stderr: from 1 why a function is traced, 2 each function that is rewritten, 3 its source.
+
+    TypeError unless an int.
+    """
     if not isinstance(level, int) or isinstance(level, bool):
         raise TypeError(f"set_verbosity: level must be an int, got {type(level).__name__}")
     convert.Log.verbosity, convert.Log.verbosity_to_stdout = level, bool(also_to_stdout)

@@ -27,6 +27,7 @@ HELPERS = "_jst"
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _LOOPS = (ast.For, ast.While)
+_ASSIGNMENTS = (ast.Assign, ast.AugAssign, ast.AnnAssign)
 _UNSAFE = {
     "locals",
     "eval",
@@ -281,7 +282,7 @@ class _Jumps:
 
     def __init__(self, taken: set[str]) -> None:
         self.taken = taken
-        self.returned, self.value = self.fresh("returned"), self.fresh("result")
+        self.returned, self.value = self.fresh("returned"), self.fresh("return_value")
         self.count = 0
         self.uses_flag = False
 
@@ -570,11 +571,24 @@ def _only_stores(s: ast.AST) -> set[str]:
 # --- expressions
 
 
-class _Expressions(ast.NodeTransformer):
-    """Calls, and/or/not, chained comparisons and conditional expressions become helper calls."""
+def _only_truth(node: ast.expr) -> None:
+    """Note at the parts of a test that they only count as true or false."""
+    parts = node.values if isinstance(node, ast.BoolOp) else ()
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        parts = (node.operand,)
+    for part in parts:
+        part.only_truth = True  # type: ignore[attr-defined]
+        _only_truth(part)
 
-    def __init__(self, function: _Function) -> None:
-        self.function = function
+
+class _Expressions(ast.NodeTransformer):
+    """Calls, and/or/not, chained comparisons and conditional expressions become helper calls.
+
+    decides: the expression decides what a branch or loop does; there ``x.numpy()`` may stand for the Tensor.
+    """
+
+    def __init__(self, function: _Function, decides: bool = False) -> None:
+        self.function, self.decides = function, decides
         self.nested = 0  # inside of a lambda or comprehension, where := belongs elsewhere
 
     def _later(self, node: ast.expr) -> ast.expr | None:
@@ -593,6 +607,11 @@ class _Expressions(ast.NodeTransformer):
         if any(v is None for v in later):
             return self.generic_visit(node)  # type: ignore[return-value]
         first = self.visit(node.values[0])
+        if getattr(node.values[0], "only_truth", False):
+            first = _helper("truth", [first], node)
+            for thunk in later:
+                if isinstance(thunk, ast.Lambda):
+                    thunk.body = _helper("truth", [thunk.body], node)
         return _helper("and_" if isinstance(node.op, ast.And) else "or_", [first, *later], node)
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
@@ -603,7 +622,7 @@ class _Expressions(ast.NodeTransformer):
         return node
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
-        if len(node.ops) == 1:
+        if len(node.ops) == 1 and not isinstance(node.ops[0], (ast.In, ast.NotIn)):
             return self.generic_visit(node)  # type: ignore[return-value]
         later = [self._later(copy.deepcopy(v)) for v in node.comparators[1:]]
         if any(v is None for v in later):
@@ -617,7 +636,11 @@ class _Expressions(ast.NodeTransformer):
         body, orelse = self._later(copy.deepcopy(node.body)), self._later(copy.deepcopy(node.orelse))
         if body is None or orelse is None:
             return self.generic_visit(node)  # type: ignore[return-value]
-        return _helper("IfExp", [self.visit(node.test), body, orelse], node)
+        _only_truth(node.test)
+        outer, self.decides = self.decides, True
+        test = self.visit(node.test)
+        self.decides = outer
+        return _helper("IfExp", [test, body, orelse], node)
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         if isinstance(node.func, ast.Name) and node.func.id == "super":
@@ -632,6 +655,8 @@ class _Expressions(ast.NodeTransformer):
             and node.func.value.id == HELPERS
         ):
             return node
+        if self.decides and isinstance(node.func, ast.Attribute) and node.func.attr == "numpy" and not node.args and not node.keywords:
+            return _helper("data", [self.visit(node.func.value)], node)
         func = self.visit_callee(node.func)
         node.args = [self.visit(a) for a in node.args]
         node.keywords = [ast.copy_location(ast.keyword(k.arg, self.visit(k.value)), k) for k in node.keywords]
@@ -654,6 +679,10 @@ class _Expressions(ast.NodeTransformer):
         path = _path(node)
         if isinstance(node.ctx, ast.Load) and path is not None and self.function.watched(path.split(".")[0]):
             return self.function.read(path, node)
+        if isinstance(node.ctx, (ast.Store, ast.Del)):
+            attr = ast.Constant(self.function.mangled(node.attr))
+            node.value = _helper("owner", [self.visit(node.value), attr], node.value)
+            return node
         return self.generic_visit(node)  # type: ignore[return-value]
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
@@ -662,7 +691,7 @@ class _Expressions(ast.NodeTransformer):
         return node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
-        if isinstance(node.ctx, (ast.Store, ast.Del)) and not isinstance(node.value, ast.Name):
+        if isinstance(node.ctx, (ast.Store, ast.Del)):
             value = self.visit(node.value)
             node.value = _helper("container", [value], node.value)
             node.slice = self.visit(node.slice)
@@ -707,6 +736,11 @@ class _Function:
         self.locals = (set(self.parameters) | _stores(body)) - self.globals - self.nonlocals
         self.free = set(free)
         self.method = method
+        self.class_name = ""  # of the class around, for private names
+        self.remote = {
+            n for f in _walk(body) if isinstance(f, (*_FUNCTIONS, ast.ClassDef)) and f is not node
+            for a in ast.walk(f) if isinstance(a, ast.Nonlocal) for n in a.names
+        }  # fmt: skip
         self.stack: list[set[str]] = []  # variables of lambdas and comprehensions around
         self.waiting: list[ast.stmt] = []  # definitions to put before the statement at work
 
@@ -716,6 +750,17 @@ class _Function:
         """Names that functions inside of this one can share with it."""
         found = self.locals | self.nonlocals | self.free
         return found if self.parent is None else found | self.parent.cells()
+
+    def written_by_others(self) -> set[str]:
+        """Variables that a call may change, because functions defined here or around declare them nonlocal."""
+        return self.remote if self.parent is None else self.remote | self.parent.written_by_others()
+
+    def mangled(self, path: str) -> str:
+        """An attribute chain with private names as Python stores them."""
+        owner = self.outermost().class_name.lstrip("_") if self.class_name == "" else self.class_name.lstrip("_")
+        return ".".join(
+            f"_{owner}{part}" if owner and part.startswith("__") and not part.endswith("__") else part for part in path.split(".")
+        )
 
     def enter(self, names: Iterable[str]) -> None:
         """Names of a lambda or comprehension hide others."""
@@ -784,14 +829,24 @@ class _Function:
         made: list[ast.stmt] = []
         for s in body:
             outer, self.waiting = self.waiting, []
+            declared = _stores(s) & (self.globals | self.nonlocals) if isinstance(s, _ASSIGNMENTS) else ()
             done = self.statement(s)
             made.extend([*self.waiting, *done])
+            for name in sorted(declared):
+                note = _helper("wrote", [ast.Constant(name), _thunk(_name(name), s)], s)
+                made.append(ast.copy_location(ast.Expr(note), s))
             self.waiting = outer
         return made or [ast.Pass(lineno=1, col_offset=0)]
 
     def expression(self, node: Any) -> Any:
         """An expression, rewritten."""
         return _Expressions(self).visit(node)
+
+    def condition(self, node: ast.expr, truth: bool = True) -> Any:
+        """The test of a branch or loop, rewritten; or with truth=False what a loop runs over. See `convert.data`, `convert.truth`."""
+        if truth:
+            _only_truth(node)
+        return _Expressions(self, decides=True).visit(node)
 
     def statement(self, s: ast.stmt) -> list[ast.stmt]:
         """One statement, rewritten."""
@@ -808,11 +863,15 @@ class _Function:
             s.decorator_list = [self.expression(d) for d in s.decorator_list]
             s.args.defaults = [self.expression(d) for d in s.args.defaults]
             return [_Function(s, self, (), self.numbers).rewrite()]
+        if isinstance(s, ast.ClassDef):  # its methods; what else stands in it sees the names of the class
+            s.body = [
+                self.method_of(s, m).rewrite() if isinstance(m, ast.FunctionDef) else m for m in s.body
+            ]
+            return [s]
         if isinstance(
             s,
             (
                 ast.AsyncFunctionDef,
-                ast.ClassDef,
                 ast.Global,
                 ast.Nonlocal,
                 ast.Import,
@@ -843,6 +902,12 @@ class _Function:
                 s.value = self.expression(s.value)
             return [s]
         return [self.expression(s)]
+
+    def method_of(self, node: ast.ClassDef, method: ast.FunctionDef) -> _Function:
+        """A method of a class that is defined inside of this function."""
+        made = _Function(method, self, (), self.numbers)
+        made.class_name = node.name
+        return made
 
     # blocks as functions
 
@@ -893,8 +958,12 @@ class _Function:
         cells = self.cells() | self.globals
         changed = {n for n in changed if n in cells}
         names = sorted(stores & live & (self.locals | self.nonlocals | self.globals))
+        if any(isinstance(n, ast.Call) for part in parts for n in _walk(part)):
+            names = sorted({*names, *(self.written_by_others() & cells)})
         attributes = [
-            p for p in dict.fromkeys(p for part in parts for p in _attributes_set(part)) if p.split(".")[0] in cells
+            self.mangled(p)
+            for p in dict.fromkeys(p for part in parts for p in _attributes_set(part))
+            if p.split(".")[0] in cells
         ]
         own = self.locals | self.nonlocals | self.globals
         dead = sorted(n for n in stores if n in own and n not in names)  # nobody reads them afterwards
@@ -928,7 +997,7 @@ class _Function:
         state = self.state(s, [s.body, s.orelse], live)
         body_stores, else_stores = _stores(s.body), _stores(s.orelse)
         raises = len(s.body) == 1 and isinstance(s.body[0], ast.Raise) and not s.orelse and s.body[0].exc is not None
-        test = self.expression(s.test)
+        test = self.condition(s.test)
         then = self.define("then", number, self.block(s.body), body_stores, s.body[0])
         made: list[ast.stmt] = [then]
         arguments = [test, _name(then.name)]
@@ -954,7 +1023,7 @@ class _Function:
             ast.fix_missing_locations(ast.copy_location(test, s))
         state = self.state(s, [s.body, test], live)
         outer, self.waiting = self.waiting, []
-        value = self.expression(test)
+        value = self.condition(test)
         inside, self.waiting = self.waiting, outer
         check = self.define("test", number, [*inside, ast.copy_location(ast.Return(value), s.test)], walrus, s.test)
         stores = _stores(s.body)
@@ -968,7 +1037,7 @@ class _Function:
         live = self.live.after.get(id(s), set()) | self.live.head.get(id(s), set()) | self.always
         state = self.state(s, [s.body, [s.target]], live)
         stores = _stores(s.body) | _stores(s.target)
-        iterable = self.expression(s.iter)
+        iterable = self.condition(s.iter, truth=False)
         begin = ast.copy_location(ast.Assign([self.expression(s.target)], _name("item")), s)
         parameter = "item"
         while parameter in self.cells():
@@ -1002,19 +1071,27 @@ def _is_left_alone(node: Any) -> bool:
     return False
 
 
+def _helper_of(node: ast.AST) -> str:
+    """Name of the helper that an expression calls, "" for others."""
+    function = node.func if isinstance(node, ast.Call) else None
+    known = isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id == HELPERS
+    return function.attr if known else ""  # type: ignore[union-attr]
+
+
 def _readable(node: Any) -> Any:
     """A copy without the notes about reads of outside state, for showing."""
 
     class Plain(ast.NodeTransformer):
         def visit_Call(self, at: ast.Call) -> Any:
-            if (
-                isinstance(at.func, ast.Attribute)
-                and isinstance(at.func.value, ast.Name)
-                and at.func.value.id == HELPERS
-                and at.func.attr == "read"
-            ):
+            kind = _helper_of(at)
+            if kind == "read":
                 return at.args[1].body  # type: ignore[attr-defined]
+            if kind in ("owner", "container"):
+                return self.visit(at.args[0])
             return self.generic_visit(at)
+
+        def visit_Expr(self, at: ast.Expr) -> Any:
+            return None if _helper_of(at.value) == "wrote" else self.generic_visit(at)
 
     return Plain().visit(copy.deepcopy(node))
 
@@ -1039,9 +1116,11 @@ def rewrite(function: types.FunctionType) -> Rewritten | None:
         node.args.kw_defaults = [
             None if d is None else ast.copy_location(ast.Constant(None), d) for d in node.args.kw_defaults
         ]
-    made = _Function(
+    function_of = _Function(
         node, None, code.co_freevars, [0], method=class_name is not None or _looks_like_method(function)
-    ).rewrite()
+    )
+    function_of.class_name = class_name or ""
+    made = function_of.rewrite()
     text = ast.unparse(_readable(made))
     if isinstance(made, ast.Lambda):
         name = "function"
@@ -1058,8 +1137,9 @@ def rewrite(function: types.FunctionType) -> Rewritten | None:
         posonlyargs=[], args=[ast.arg(n) for n in free], kwonlyargs=[], kw_defaults=[], defaults=[]
     )
     body: list[ast.stmt] = [inner]
-    if name not in free and class_name is None and not isinstance(made, ast.Lambda):
-        body.insert(0, ast.Global([name]))  # a function of the module calls itself by its global name
+    outer = name if class_name is None else class_name
+    if outer not in free and (class_name is not None or not isinstance(made, ast.Lambda)):
+        body.insert(0, ast.Global([outer]))  # inside, the name means that of the module
     factory = ast.FunctionDef("factory", arguments, body, [], None)
     if "type_params" in ast.FunctionDef._fields:
         factory.type_params = []  # type: ignore[attr-defined]

@@ -5,7 +5,9 @@ Each helper first asks whether a Tensor of the trace decides; if not, it runs th
 
 from __future__ import annotations
 
+import collections
 import functools
+import inspect
 import operator
 import os
 import sys
@@ -13,6 +15,8 @@ import sysconfig
 import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 from .. import dtypes
 from ..core.callsite import user_location
@@ -40,8 +44,8 @@ from ..tensor import manipulation
 from .ast_transform import HELPERS, MUTATORS, Rewritten, rewrite
 
 __all__ = [
-    "Assert", "For", "If", "IfExp", "While", "and_", "call", "compare", "container", "convert_function", "is_rewritten", "not_", "or_",
-    "read",
+    "Assert", "For", "If", "IfExp", "While", "and_", "call", "compare", "container", "convert_function", "data", "is_rewritten", "not_",
+    "or_", "read", "truth",
 ]  # fmt: skip
 
 
@@ -123,6 +127,8 @@ def convert_function(function: Any, main: bool = False) -> Any:
     notes = context.recorder.notes if context.recorder is not None else None
     if notes is not None and function.__qualname__ not in notes.code:
         notes.code[function.__qualname__] = form.text
+        log(2, f"to_static rewrites {function.__qualname__} ({function.__code__.co_filename}:{function.__code__.co_firstlineno})")
+        log(3, lambda: "".join(inspect.getsourcelines(function)[0]).rstrip())
         log_code(form)
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
     cells[HELPERS] = types.CellType(sys.modules[__name__])
@@ -156,10 +162,10 @@ def log_code(form: Rewritten) -> None:
         )
 
 
-def log(level: int, text: str) -> None:
-    """A log line, when the user asked for that much (`set_verbosity`)."""
+def log(level: int, text: str | Callable[[], str]) -> None:
+    """A log line, or a function that makes it, when the user asked for that much (`set_verbosity`)."""
     if max(Log.verbosity, _level("TRANSLATOR_VERBOSITY")) >= level:
-        (sys.stdout if Log.verbosity_to_stdout else sys.stderr).write(text + "\n")
+        (sys.stdout if Log.verbosity_to_stdout else sys.stderr).write((text if isinstance(text, str) else text()) + "\n")
 
 
 def _level(name: str) -> int:
@@ -242,14 +248,31 @@ def _both(op: str, left: Any, thunk: Callable[[], Any]) -> Any:
     return record(op, v, _truth(right))
 
 
+def truth(value: Any) -> Any:
+    """A part of a test, of which only the truth counts: a bool Tensor for a Tensor, else a bool."""
+    return _truth(value) if symbolic(value) else bool(value)
+
+
+def data(value: Any) -> Any:
+    """``value.numpy()`` where it decides what a branch or loop does: a symbolic Tensor stands for its data, as in Paddle."""
+    return value if isinstance_strict(value, Variable) else value.numpy()
+
+
 def not_(value: Any) -> Any:
     """``not a``."""
     return record("logical_not", _truth(value)) if symbolic(value) else not value
 
 
+def _contains(items: Any, value: Any) -> Any:
+    """``value in items``; for a list or tuple with Tensors a comparison with each."""
+    if not isinstance(items, (list, tuple)) or not (symbolic(value) or any(map(symbolic, items))):
+        return value in items
+    return _any([True if item is value else item == value for item in items])
+
+
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "Lt": operator.lt, "LtE": operator.le, "Gt": operator.gt, "GtE": operator.ge, "Eq": operator.eq, "NotEq": operator.ne,
-    "Is": operator.is_, "IsNot": operator.is_not, "In": lambda a, b: a in b, "NotIn": lambda a, b: a not in b,
+    "Is": operator.is_, "IsNot": operator.is_not, "In": lambda a, b: _contains(b, a), "NotIn": lambda a, b: not_(_contains(b, a)),
 }  # fmt: skip
 
 
@@ -367,15 +390,24 @@ class _State:
         for n, v in values.items():
             self.set(n, v)
 
-    def known(self, own: dict[str, Any]) -> dict[int, tuple[str, Any]]:
-        """Containers that exist now, by identity, without those the block gets copies of."""
-        found: dict[int, tuple[str, Any]] = {}
+    def known(self, own: dict[str, Any]) -> Known:
+        """What exists now and may be changed, by identity, without the containers that the block gets copies of."""
+        found = Known()
         mine = {id(v) for v in own.values()}
+        for name in self.names:
+            if "." in name:
+                at, attribute = self._owner(name)
+                found.managed.add((id(at), attribute))
+            else:
+                cell = self.cells.get(name)
+                found.managed.add((id(self.globals), name) if cell is None else (id(cell), ""))
 
         def look(path: str, value: Any, depth: int) -> None:
             if id(value) in found or depth > 3:
                 return
-            if isinstance(value, (list, dict, set)):
+            if isinstance(value, _FLAT):
+                found[id(value)] = (path, value)
+            elif isinstance(value, (list, dict, set)):
                 if id(value) not in mine:
                     found[id(value)] = (path, value)
                 items = (
@@ -390,16 +422,39 @@ class _State:
                 and not isinstance(value, (type, types.ModuleType, types.FunctionType, TensorBase))
                 and depth < 2
             ):
-                for key, item in list(vars(value).items())[:200]:
-                    if not (isinstance(value, Layer) and key.startswith("_")):
-                        look(f"{path}.{key}", item, depth + 1)
+                found[id(value)] = (path, value)
+                for prefix, one in _with_sublayers(path, value):
+                    for key, item in list(vars(one).items())[:200]:
+                        if not (isinstance(one, Layer) and key.startswith("_")):
+                            look(f"{prefix}.{key}", item, depth + 1)
 
         for name in self.cells:
             look(name, self.read_name(name), 0)
         for name, value in list(self.globals.items()):
-            if isinstance(value, (list, dict, set)) and not name.startswith("__"):
+            if isinstance(value, (list, dict, set, *_FLAT)) and not name.startswith("__"):
                 look(name, value, 2)
         return found
+
+
+_FLAT = (np.ndarray, collections.deque, bytearray)  # changed in place, and not looked into
+
+
+class Known(dict[int, tuple[str, Any]]):
+    """What existed before a block, by identity: (how to reach it, itself).
+
+    managed: the variables and attributes that the block may change, as (identity of the owner, name).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.managed: set[tuple[int, str]] = set()
+
+
+def _with_sublayers(path: str, value: Any) -> list[tuple[str, Any]]:
+    """The object itself and, for a Layer, those inside of it."""
+    if not isinstance(value, Layer):
+        return [(path, value)]
+    return [(f"{path}.{name}" if name else path, one) for name, one in value.named_sublayers(include_self=True)]
 
 
 def _is_container(value: Any) -> bool:
@@ -435,7 +490,7 @@ class _recursion:
     LIMIT = 30
 
     def __init__(self, function: Any) -> None:
-        self.code = function.__code__
+        self.code = getattr(function, "__code__", None) or _given.__code__
 
     def __enter__(self) -> None:
         count = self.depth[self.code] = self.depth.get(self.code, 0) + 1
@@ -835,7 +890,7 @@ def _assert(test: Any, message: str, error: str) -> None:
         raise ValueError(
             coded("D2S109", f"the condition of an assert must have one element, got {v.describe()}", "use .all()")
         )
-    context.recorder.append(OPS["assert"], [_truth(v), None], attrs)
+    context.recorder.append(OPS["assert"], [_truth(v), []], attrs)  # Paddle's operator wants to see the slot Data
 
 
 def _print(*args: Any, **kwargs: Any) -> None:
@@ -908,9 +963,52 @@ def _zip(*iterables: Any, **kwargs: Any) -> Any:
     return _Zip(iterables) if any(_open(i) is not None for i in iterables) else zip(*iterables, **kwargs)
 
 
+def _any(items: Any) -> Any:
+    result: Any = False
+    for item in items:
+        result = or_(result, functools.partial(_truth_of, item))
+        if result is True:
+            return True
+    return result
+
+
+def _all(items: Any) -> Any:
+    result: Any = True
+    for item in items:
+        result = and_(result, functools.partial(_truth_of, item))
+        if result is False:
+            return False
+    return result
+
+
+def _truth_of(value: Any) -> Any:
+    return _truth(value) if symbolic(value) else bool(value)
+
+
+def _extreme(function: Callable[..., Any], better: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    def choose(*args: Any, **kwargs: Any) -> Any:
+        items = list(args[0] if len(args) == 1 else args)
+        if kwargs or len(items) < 2 or not any(map(symbolic, items)):
+            return function(items, **kwargs) if len(args) == 1 else function(*args, **kwargs)
+        best = items[0]
+        for item in items[1:]:
+            best = IfExp(better(item, best), functools.partial(_given, item), functools.partial(_given, best))
+        return best
+
+    return choose
+
+
+def _given(value: Any) -> Any:
+    return value
+
+
+def _setattr(value: Any, name: str, new: Any) -> None:
+    setattr(owner(value, name), name, new)
+
+
 _BUILTINS: dict[Any, Callable[..., Any]] = {
     print: _print, int: _casting(int), float: _casting(float), bool: _casting(bool), len: _len, range: _range, enumerate: _enumerate,
-    zip: _zip,
+    zip: _zip, setattr: _setattr, any: _any, all: _all, max: _extreme(max, operator.gt), min: _extreme(min, operator.lt),
 }  # fmt: skip
 
 
@@ -938,7 +1036,7 @@ def container(value: Any) -> Any:
 
 def _check_unshared(value: Any, what: str) -> None:
     recorder = context.recorder
-    if recorder is None or not recorder.regions or not isinstance(value, (list, dict, set)):
+    if recorder is None or not recorder.regions or not isinstance(value, (list, dict, set, *_FLAT)):
         return
     for region in recorder.regions:
         if id(value) in region.known:
@@ -951,6 +1049,42 @@ def _check_unshared(value: Any, what: str) -> None:
             )  # fmt: skip
 
 
+def owner(value: Any, attribute: str) -> Any:
+    """The object whose attribute is assigned; refused where a branch or loop on a Tensor would change it for good."""
+    recorder = context.recorder
+    if recorder is None or not recorder.regions or isinstance_strict(value, TensorBase):
+        return value
+    if isinstance(value, Layer) and isinstance_strict(value._buffers.get(attribute), Tensor):
+        return value  # written by operators
+    for region in recorder.regions:
+        if (id(value), attribute) in getattr(region.known, "managed", ()):
+            continue
+        if isinstance(value, (Layer, type, types.ModuleType)) or id(value) in region.known:
+            path = region.known[id(value)][0] if id(value) in region.known else type(value).__name__
+            raise TracingError(
+                coded("D2S107", f"attribute {attribute!r} of {path!r} is assigned in a {region.kind} on a Tensor, by a function that the "
+                      f"{region.kind} calls. Python would assign it once, while the Program is made, and not when it runs",
+                      "assign it in the function that holds the branch or loop, or let the called function return the value")
+            )  # fmt: skip
+    return value
+
+
+def wrote(name: str, getter: Callable[[], Any]) -> None:
+    """A global or nonlocal variable was assigned; refused where a branch or loop on a Tensor knows nothing of it."""
+    recorder = context.recorder
+    if recorder is None or not recorder.regions:
+        return
+    cells = getter.__closure__
+    key = (id(cells[0]), "") if cells else (id(getter.__globals__), name)  # type: ignore[attr-defined]
+    for region in recorder.regions:
+        if key not in getattr(region.known, "managed", ()):
+            raise TracingError(
+                coded("D2S107", f"{'nonlocal' if cells else 'global'} variable {name!r} is assigned in a {region.kind} on a Tensor, by a "
+                      f"function that the {region.kind} calls. Python would assign it once, while the Program is made, not when it runs",
+                      "assign it in the function that holds the branch or loop, or let the called function return the value")
+            )  # fmt: skip
+
+
 def call(function: Any) -> Any:
     """What is called in place of `function`: rewritten user code, helpers for built-in functions, everything else as it is."""
     kind = type(function)
@@ -959,9 +1093,9 @@ def call(function: Any) -> Any:
             return _JOINING[function]
         return convert_function(function)
     if kind is types.MethodType:
-        owner = function.__self__
-        if isinstance(owner, Layer) and function.__func__ is Layer.__call__:
-            return _layer_call(owner)
+        holder = function.__self__
+        if isinstance(holder, Layer) and function.__func__ is Layer.__call__:
+            return _layer_call(holder)
         return convert_function(function)
     if kind is types.BuiltinFunctionType or kind is type(int):
         try:
@@ -970,9 +1104,9 @@ def call(function: Any) -> Any:
             return function
         if found is not None:
             return found
-        owner = getattr(function, "__self__", None)
-        if isinstance(owner, (list, dict, set)) and function.__name__ in MUTATORS:
-            _check_unshared(owner, f".{function.__name__}()")
+        holder = getattr(function, "__self__", None)
+        if isinstance(holder, (list, dict, set, *_FLAT)) and function.__name__ in MUTATORS:
+            _check_unshared(holder, f".{function.__name__}()")
         return function
     if isinstance(function, Layer):
         return _layer_call(function)

@@ -26,7 +26,7 @@ from ..core.callsite import fold, is_internal
 from ..core.report import code_of, coded, lines_of, page_of, with_message
 from ..errors import TracingError
 
-__all__ = ["explain", "is_plain", "shortened"]
+__all__ = ["about_the_call", "explain", "is_plain", "shortened"]
 
 _HEAD = "In transformed code:"
 
@@ -38,9 +38,19 @@ def is_plain() -> bool:
 
 def shortened(error: Exception) -> BaseException:
     """The error without minipaddle's own frames in its traceback, when its message tells what they would."""
-    if is_plain() or flags.get("full_traceback") or not (code_of(str(error)) or _HEAD in str(error)):
-        return error
-    return error.with_traceback(None)
+    told = code_of(str(error)) or _HEAD in str(error) or getattr(error, "about_the_call", False)
+    return error if is_plain() or flags.get("full_traceback") or not told else error.with_traceback(None)
+
+
+class about_the_call:
+    """Inside of the ``with`` block errors speak of the arguments of a call: only the caller's frames matter."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if error is not None:
+            error.about_the_call = True
 
 
 def _frames(error: BaseException) -> list[tuple[Any, ...]]:
@@ -82,13 +92,14 @@ def explain(error: Exception) -> BaseException:
             message,
             "a function that calls itself must end by a Python number, not by a Tensor; or write it as a while loop",
         )
-    elif not code_of(message) and numpy:
+    elif not code_of(message) and (numpy or "does not support ufuncs" in message):
         message = coded("D2S102", f"a NumPy function was given a traced Tensor, which has no data yet ({message})",
                         "use the paddle function of that name, or do this part outside of the traced function")  # fmt: skip
     elif not code_of(message) and isinstance(error, TracingError):
         message = f"[D2S102] {message}"
     elif not code_of(message) and _from_operator(error, message):
-        message = f"[D2S113] {message}"
+        message = coded("D2S113", message, "make the shapes or types fit in the marked line; paddle.jit.enable_to_static(False) runs it "
+                        "dynamically, where values can be looked at")  # fmt: skip
     frames = [f for f in _frames(error) if not (numpy and _NUMPY in f[0])]
     text = f"{_HEAD}\n\n{lines_of(frames)}\n" if frames else f"{_HEAD}\n"
     if flags.get("full_traceback"):

@@ -46,7 +46,9 @@ class InputSpec:
 
     @classmethod
     def from_numpy(cls, ndarray: np.ndarray[Any, Any], name: str | None = None) -> InputSpec:
-        """Shape and dtype of a NumPy array."""
+        """Shape and dtype of a NumPy array. TypeError for anything else."""
+        if not isinstance(ndarray, (np.ndarray, np.generic)):
+            raise TypeError(f"InputSpec.from_numpy takes an array, got {type(ndarray).__name__}")
         return cls(ndarray.shape, dtypes.from_numpy(ndarray.dtype), name)
 
     def batch(self, batch_size: int | Any) -> InputSpec:

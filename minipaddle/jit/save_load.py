@@ -14,10 +14,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..backend import xp as backend
-from ..core.program import Program, Variable
+from ..core.blocks import has_effect, inner_block, reads, rename
+from ..core.program import Operator, Program, Variable
 from ..core.tensor import Parameter, Tensor, isinstance_strict
 from ..formats import atomic, detect, info, lod_tensor, pdmodel, pir_json
 from ..nn.layer.layers import Layer
+from ..ops.registry import OPS
 from ..utils import tree
 from .api import StaticFunction, _Switch
 from .input_spec import InputSpec
@@ -79,7 +81,8 @@ def save(layer: Any, path: str, input_spec: Any = None, **configs: Any) -> None:
     for name, concrete in methods.items():
         prefix = path if name == "forward" else f"{path}.{name}"
         program, feeds, fetches = _pruned(concrete, configs, name)
-        inference = pdmodel.to_inference_program(program, feeds, fetches)
+        program, fetches = _with_cuts(program, fetches)
+        inference = pdmodel.to_inference_program(program, feeds, fetches, effects=True)
         files[prefix + ".pdmodel"] = pdmodel.dumps(inference, callstack=True)
         state = {v.name: concrete.captured[v.name] for v in inference.persistables()}
         if state:
@@ -181,6 +184,7 @@ def _pruned(concrete: ConcreteProgram, configs: dict[str, Any], method: str) -> 
     if not fetches:
         raise ValueError(f"paddle.jit.save: method {method!r} returns no Tensor, so there is nothing to save")
     needed = _needed_inputs(concrete.main_program, fetches)
+    needed.update(n for op in concrete.main_program.global_block().ops if has_effect(op) for n in _leading_to(concrete.main_program, op))
     chosen = configs.get("input_names_after_prune") if method == "forward" else None
     if chosen is not None:
         unknown = [n for n in chosen if n not in feeds]
@@ -206,6 +210,60 @@ def _needed_inputs(program: Program, fetches: Sequence[str]) -> set[str]:
         if any(n in live for n in op.output_names):
             live.update(op.input_names)
     return live
+
+
+def _leading_to(program: Program, op: Operator) -> set[str]:
+    ops = program.global_block().ops
+    live = set(reads(op))
+    for earlier in reversed(ops[: ops.index(op)]):
+        if any(n in live for n in earlier.output_names):
+            live.update(reads(earlier))
+    return live
+
+
+def _with_cuts(program: Program, fetches: list[str]) -> tuple[Program, list[str]]:
+    """A copy in which operators say where no gradient flows (`no_grad`, stop_gradient): files have no other place for it.
+
+    `share_data`, the operator of `x.detach()`, stands after each such value that is read by something with a gradient.
+    """
+    if not any(_is_cut(v) for block in program.blocks for v in block.vars.values()):
+        return program, fetches
+    new = program.clone()
+    for block in new.blocks:
+        for name in [n for n, v in block.vars.items() if _is_cut(v)]:
+            places = [i for i, op in enumerate(block.ops) if name in op.output_names]
+            if not places:
+                continue  # an input: whether it needs a gradient is said at each call
+            at = places[-1] + 1
+            maker = block.ops[at - 1]
+            if inner_block(maker) is None and (maker.type not in OPS or OPS[maker.type].grad is None):
+                continue  # no gradient passes it anyway
+            readers = [op for op in block.ops[at:] if name in reads(op) and not _all_cut(op)]
+            fetched = block.idx == 0 and name in fetches
+            if not readers and not fetched:
+                continue
+            like = block.vars[name]
+            fresh = new.fresh_name("share_data")
+            made = block.create_var(f"{fresh}.tmp_0", like._shape, like._dtype, lod_level=like.lod_level)
+            for op in readers:
+                rename(op, name, made.name)
+            if fetched:
+                fetches = [made.name if n == name else n for n in fetches]
+            block._insert_op(at, "share_data", {"X": name}, {"Out": made.name}, {}).callstack = list(maker.callstack)
+    new.touch()
+    return new, fetches
+
+
+def _is_cut(v: Variable) -> bool:
+    return v.cut and not v.persistable and v.kind == "LOD_TENSOR" and v.has_dtype and (v.dtype.is_floating or v.dtype.is_complex)
+
+
+def _all_cut(op: Operator) -> bool:
+    """Whether everything an operator makes is cut already, or is no floating number."""
+    if inner_block(op) is not None:
+        return False
+    outputs = [op.block.find_var(n) for n in op.output_names]
+    return all(v is None or v.cut or not v.has_dtype or not (v.dtype.is_floating or v.dtype.is_complex) for v in outputs)
 
 
 def _selected_outputs(concrete: ConcreteProgram, output_spec: Any) -> list[str]:
@@ -272,11 +330,16 @@ def load(path: str, **configs: Any) -> TranslatedLayer:
 
 
 def _check_values(program: Program, values: dict[str, Any], file: str) -> None:
-    """The shapes of the parameters must be what the Program says."""
+    """The shapes and types of the parameters must be what the Program says."""
     for v in program.persistables():
         array = values[v.name]
         if len(v._shape) != array.ndim or any(n not in (-1, m) for n, m in zip(v._shape, array.shape, strict=True)):
             raise ValueError(
                 f"{file}: parameter {v.name!r} should have shape {list(v._shape)}, but its file holds {list(array.shape)}; the model and "
                 "parameter files do not belong together"
+            )
+        if v._dtype is not None and v._dtype.np != array.dtype:
+            raise ValueError(
+                f"{file}: parameter {v.name!r} should be {v._dtype.name}, but its file holds {array.dtype}; the model and parameter "
+                "files do not belong together"
             )

@@ -16,7 +16,8 @@ from ..core.grad_mode import enable_grad
 from ..core.program import Program, Variable
 from ..core.recorder import TraceRecorder, recording
 from ..core.tensor import Parameter, Tensor, TensorBase, isinstance_strict
-from ..nn.layer.layers import Layer
+from ..errors import WrongTypeError
+from ..nn.layer.layers import Layer, edits, parts_of
 from ..utils import tree
 from . import convert
 from .input_spec import InputSpec
@@ -71,7 +72,7 @@ class FunctionSpec:
     def _explain_binding(self, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
         unknown = [k for k in kwargs if k not in self.arg_names]
         if unknown and not any(p.kind is p.VAR_KEYWORD for p in self.signature.parameters.values()):
-            raise ValueError(f"{self.name} got unexpected keyword arguments: {', '.join(unknown)}") from None
+            raise WrongTypeError(f"{self.name} got unexpected keyword arguments: {', '.join(unknown)}") from None
         given = set(self.arg_names[: len(args)]) | set(kwargs)
         missing = [p.name for p in self.parameters if p.default is p.empty and p.name not in given]
         if missing:

@@ -20,7 +20,7 @@ from ..formats.pdmodel import prune
 from ..nn.layer.layers import Layer
 from ..ops.registry import OPS
 from ..utils import unique_name
-from .error_report import shortened
+from .error_report import about_the_call, shortened
 from .input_spec import InputSpec
 from .inspection import OperatorInfo, matching, operators_of, unknown_variable
 from .partial_program import PartialProgram
@@ -97,6 +97,8 @@ class TranslatedLayer(Layer):
                     array = backend.to_module(method.values[old].copy(), backend.current())
                     if is_parameter:
                         t: Tensor = _parameter(array, new, facts)
+                        if facts is None and _written(method.program, old):
+                            t.stop_gradient = True  # statistics of batch_norm
                         key = f"param_{parameters}"
                         parameters += 1
                         self.add_parameter(key, t)
@@ -128,17 +130,26 @@ class TranslatedLayer(Layer):
 
     # --- running
 
+    def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
+        """Run pre-hooks, `forward`, post-hooks."""
+        try:
+            return super().__call__(*inputs, **kwargs)
+        except Exception as error:
+            raise shortened(error) from None
+
     def forward(self, *args: Any) -> Any:
         """Run the saved `forward`: one positional Tensor or ndarray per input of the model."""
         return self._run("forward", args)
 
     def _run(self, name: str, args: Sequence[Any]) -> Any:
         method = self._methods[name]
-        tensors = self._check(name, method, args)
-        if self.training and not method.trainable:
-            raise ValueError(
-                f"{name}() of the loaded model: the file says that the model cannot be trained (trainable is false); call eval() first"
-            )
+        with about_the_call():
+            tensors = self._check(name, method, args)
+            if self.training and not method.trainable:
+                raise ValueError(
+                    f"{name}() of the loaded model: the file says that the model cannot be trained (trainable is false); call eval() "
+                    "first"
+                )
         if context.recorder is not None:
             results = replay(context.recorder, method, self._in_mode(method), tensors, self._by_variable)
         else:
@@ -399,6 +410,11 @@ def _parameter(array: Any, name: str, facts: dict[str, Any] | None) -> Parameter
     if facts is not None and floating:
         p.stop_gradient = bool(facts.get("stop_gradient", not trainable))
     return p
+
+
+def _written(program: Program, name: str) -> bool:
+    """Whether some operator writes the variable."""
+    return any(name in op.output_names for block in program.blocks for op in block.ops)
 
 
 def _only_written(program: Program, name: str) -> bool:

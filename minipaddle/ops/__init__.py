@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from . import (
     activation,
+    beam,
     boxes,
     control_flow,
     conv,
@@ -43,7 +44,7 @@ from . import (
 from . import lod_sharing  # last: it completes what the others define
 
 __all__ = [
-    "activation", "boxes", "control_flow", "conv", "creation", "crf", "detection", "elementwise", "embedding", "fft", "fused", "indexing", "legacy",
+    "activation", "beam", "boxes", "control_flow", "conv", "creation", "crf", "detection", "elementwise", "embedding", "fft", "fused", "indexing", "legacy",
     "legacy_layers", "legacy_loss", "linalg", "lod_sharing", "loss", "manipulation", "matmul", "metric", "norm", "optimizer", "pool",
-    "py_func", "quantize", "random", "reduction", "rnn", "search", "sequence", "sequence_rnn", "vision", "viterbi",
+    "py_func", "quantize", "random", "rank_table", "reduction", "rnn", "sampled", "search", "sequence", "sequence_rnn", "vision", "viterbi",
 ]  # fmt: skip

@@ -165,7 +165,7 @@ def assign_value(
     fp64_values: Float64s = (),
     int32_values: Ints = (),
     int64_values: Longs = (),
-    values: Scalars = None,  # of files that Paddle 3 wrote, in place of the lists above; never written
+    values: Scalars = None,  # type: ignore[assignment]  # in files of Paddle 3, in place of the lists; never written
 ):
     target = _numpy(dtype)
     given = {

@@ -81,7 +81,7 @@ int32 int64 float16 bfloat16 float32 float64:
 bool int32 int64 float16 bfloat16 float32 float64:
     diagonal.Input expand_as_v2.X expand_as_v2.Y expand_v2.X strided_slice.Input tile.X
 int8 float16 bfloat16 float32 float64 complex64 complex128:
-   
+
 int32 int64 float16 float32 float64 complex64 complex128:
     square.X
 int32 int64 uint8 float16 bfloat16 float32 float64:

@@ -125,7 +125,15 @@ atanh = unary("atanh", lambda xp, x: xp.arctanh(x), lambda xp, x, d: d / (const(
 floor = unary("floor", lambda xp, x: xp.floor(x), lambda xp, d: xp.zeros_like(d), "")
 ceil = unary("ceil", lambda xp, x: xp.ceil(x), lambda xp, d: xp.zeros_like(d), "")
 trunc = unary("trunc", lambda xp, x: x.copy() if x.dtype.kind in "iub" else xp.trunc(x), lambda xp, d: xp.zeros_like(d), "", "keep")
-sign = unary("sign", lambda xp, x: xp.sign(x), lambda xp, d: xp.zeros_like(d), "", "keep")
+
+
+def _sign(xp: Any, x: Any) -> Any:
+    if x.dtype.kind == "c":  # NumPy 1 and 2 mean different things by it
+        raise UnsupportedDtypeError(f"takes real tensors, got {x.dtype}; `sgn` takes complex ones")
+    return xp.sign(x)
+
+
+sign = unary("sign", _sign, lambda xp, d: xp.zeros_like(d), "", "keep")
 
 
 def _round(xp: Any, x: Any) -> Any:
@@ -752,11 +760,15 @@ def equal_all(xp, x, y):
     return (x == y).all()
 
 
-def _close(xp: Any, x: Any, y: Any, rtol: Any, atol: Any, equal_nan: bool) -> Any:
+def _close_shape(x: Any, y: Any) -> tuple[int, ...]:
     try:
-        broadcast_shape(x.shape, y.shape)
+        return broadcast_shape(x.shape, y.shape)
     except ValueError as error:
         raise UnfitShapesError(str(error)) from None
+
+
+def _close(xp: Any, x: Any, y: Any, rtol: Any, atol: Any, equal_nan: bool) -> Any:
+    _close_shape(x, y)
     # in float64, so that a tolerance below the resolution of the type still counts
     wide = np.complex128 if x.dtype.kind == "c" else np.float64
     a, b = x.astype(wide), y.astype(wide)
@@ -769,7 +781,11 @@ def _tolerance(tensor: Any, text: str) -> float:
     return float(text) if tensor is None else float(tensor.item())
 
 
-@op("isclose", "Input, Other, Rtol?, Atol? -> Out", infer=lambda x, y, r=None, a=None, **_: Spec(broadcast_shape(x.shape, y.shape), _BOOL))
+def _infer_isclose(x: Spec, y: Spec, *_: Any, **attrs: Any) -> Spec:
+    return Spec(_close_shape(x, y), _BOOL)
+
+
+@op("isclose", "Input, Other, Rtol?, Atol? -> Out", infer=_infer_isclose)
 def isclose(xp, x, y, rtol_tensor=None, atol_tensor=None, *, rtol: str = "1e-5", atol: str = "1e-8", equal_nan: bool = False):
     return _close(xp, x, y, _tolerance(rtol_tensor, rtol), _tolerance(atol_tensor, atol), equal_nan)
 

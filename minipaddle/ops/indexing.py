@@ -792,7 +792,10 @@ def _(xp, x, indices, value, d_out, *, accumulate: bool = False, needs: tuple[bo
 
 
 def _infer_masked_select(x: Spec, mask: Spec) -> Spec:
-    broadcast_shape(x.shape, mask.shape)
+    try:
+        broadcast_shape(x.shape, mask.shape)
+    except ValueError as error:
+        raise UnfitShapesError(str(error)) from None
     return Spec((-1,), x.dtype)
 
 

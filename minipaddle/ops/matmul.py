@@ -136,6 +136,7 @@ def matmul(xp, x, y, *, transpose_X: bool = False, transpose_Y: bool = False, al
 def _(xp, x, y, d_out, *, transpose_X: bool = False, transpose_Y: bool = False, alpha: float = 1.0,
       needs: tuple[bool, ...] = (True, True)):  # fmt: skip
     d = d_out if alpha == 1 else d_out * x.dtype.type(alpha)
+    assert matmul_v2.grad is not None
     return matmul_v2.grad.function(xp, x, y, d, trans_x=transpose_X, trans_y=transpose_Y, needs=needs)
 
 

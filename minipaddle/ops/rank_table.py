@@ -3,6 +3,7 @@
 A rank table says in which order the sequences are walked: one row (number of the sequence, length) for each, the longest first. At
 time t those are at work that are longer than t, so they are always the first rows. Checked against Paddle 1.8.5.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -32,9 +33,13 @@ def _starts(order: np.ndarray[Any, Any], counts: np.ndarray[Any, Any]) -> np.nda
 @op("lod_rank_table", "X -> Out", infer=lambda x, **_: Spec((-1, 2), np.dtype("int64")), lod="X ->")
 def lod_rank_table(xp, x, *, level: int = 0, lod=None):
     if lod is None or not 0 <= level < len(lod):
-        raise ValueError(f"the sequences of level {level} are to be walked, but Input(X) has {0 if lod is None else len(lod)} levels of LoD")
+        raise ValueError(
+            f"the sequences of level {level} are to be walked, but Input(X) has {0 if lod is None else len(lod)} levels of LoD"
+        )
     if level != len(lod) - 1:
-        raise ValueError(f"only sequences of rows can be walked: level {level} of {len(lod)} levels holds sequences of sequences")
+        raise ValueError(
+            f"only sequences of rows can be walked: level {level} of {len(lod)} levels holds sequences of sequences"
+        )
     counts = lengths(np.asarray(lod[level], np.int64))
     order = np.argsort(-counts, kind="stable")
     return xp.asarray(np.stack([order, counts[order]], 1))
@@ -57,7 +62,9 @@ def _steps(xp: Any, x: Any, table: Any) -> list[Any]:
 def _joined(xp: Any, steps: Any, table: Any) -> Any:
     order, counts = _table(table)
     if len(steps) != (int(counts.max()) if len(counts) else 0):
-        raise ValueError(f"the array holds {len(steps)} steps, but the longest sequence of the rank table has {int(counts.max())}")
+        raise ValueError(
+            f"the array holds {len(steps)} steps, but the longest sequence of the rank table has {int(counts.max())}"
+        )
     first = _starts(order, counts)
     rows = np.concatenate([first[counts > t] + t for t in range(len(steps))]) if len(steps) else np.zeros(0, np.int64)
     back = np.empty(len(rows), np.int64)
@@ -65,7 +72,12 @@ def _joined(xp: Any, steps: Any, table: Any) -> Any:
     return xp.concatenate(list(steps), 0).take(xp.asarray(back), axis=0)
 
 
-@op("lod_tensor_to_array", "X, RankTable -> Out", infer=lambda x, table: Spec((-1, *x.shape[1:]), x.dtype), grad="RankTable, Out@GRAD -> X@GRAD")
+@op(
+    "lod_tensor_to_array",
+    "X, RankTable -> Out",
+    infer=lambda x, table: Spec((-1, *x.shape[1:]), x.dtype),
+    grad="RankTable, Out@GRAD -> X@GRAD",
+)
 def lod_tensor_to_array(xp, x, table):
     return _steps(xp, x, table)
 
@@ -75,7 +87,13 @@ def _(xp, table, d_out):
     return _joined(xp, d_out, table)
 
 
-@op("array_to_lod_tensor", "X, RankTable -> Out", infer=lambda x, table: Spec((-1, *x.shape[1:]), x.dtype), grad="RankTable, Out@GRAD -> X@GRAD", lod="-> Out")
+@op(
+    "array_to_lod_tensor",
+    "X, RankTable -> Out",
+    infer=lambda x, table: Spec((-1, *x.shape[1:]), x.dtype),
+    grad="RankTable, Out@GRAD -> X@GRAD",
+    lod="-> Out",
+)
 def array_to_lod_tensor(xp, array, table):
     return _joined(xp, array, table)
 
@@ -93,7 +111,12 @@ def _(xp, array, table):
     return (lod_of_lengths(by_number),)
 
 
-@op("shrink_rnn_memory", "X, RankTable, I -> Out", infer=lambda x, table, i: Spec((-1, *x.shape[1:]), x.dtype), grad="X#, Out@GRAD -> X@GRAD")
+@op(
+    "shrink_rnn_memory",
+    "X, RankTable, I -> Out",
+    infer=lambda x, table, i: Spec((-1, *x.shape[1:]), x.dtype),
+    grad="X#, Out@GRAD -> X@GRAD",
+)
 def shrink_rnn_memory(xp, x, table, i):
     return x[: int((_table(table)[1] > int(i.item())).sum())]
 
@@ -115,7 +138,13 @@ def _ranked(x: Any, table: Any, lod: Lod | None) -> tuple[np.ndarray[Any, Any], 
     return rows_per_sequence(offsets[:-1][order], counts), counts
 
 
-@op("reorder_lod_tensor_by_rank", "X, RankTable -> Out", infer=same_as(0), grad="X#, RankTable, Out@GRAD -> X@GRAD", lod="X -> Out")
+@op(
+    "reorder_lod_tensor_by_rank",
+    "X, RankTable -> Out",
+    infer=same_as(0),
+    grad="X#, RankTable, Out@GRAD -> X@GRAD",
+    lod="X -> Out",
+)
 def reorder_lod_tensor_by_rank(xp, x, table, *, lod=None):
     return x.take(xp.asarray(_ranked(x, table, lod)[0]), axis=0)
 
@@ -140,7 +169,9 @@ def _parted(x: Any, mask: Any, lod: Lod | None) -> list[tuple[np.ndarray[Any, An
     chosen = np.asarray(mask.get() if hasattr(mask, "get") else mask).reshape(-1).astype(bool)
     offsets = np.arange(x.shape[0] + 1) if lod is None else last_level(lod, x.shape[0])
     if len(chosen) != len(offsets) - 1:
-        raise ValueError(f"Mask has {len(chosen)} entries for {len(offsets) - 1} {'rows' if lod is None else 'sequences'} of X")
+        raise ValueError(
+            f"Mask has {len(chosen)} entries for {len(offsets) - 1} {'rows' if lod is None else 'sequences'} of X"
+        )
     found = []
     for side in (chosen, ~chosen):
         counts = lengths(offsets)[side]

@@ -346,6 +346,7 @@ def dist(xp, x, y, *, p: float = 2.0):
 
 @dist.backward
 def _(xp, x, y, out, d_out, *, p: float = 2.0, needs: tuple[bool, ...] = (True, True)):
+    assert p_norm.grad is not None
     from_difference = p_norm.grad.function(xp, x - y, out, d_out, porder=p, asvector=True)
     dx = _sum_back(from_difference, x) if needs[0] else None
     return dx, (-_sum_back(from_difference, y) if needs[1] else None)

@@ -1,4 +1,5 @@
 """Losses over a sample of the classes."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -30,15 +31,27 @@ def _drawn(xp: Any, shape: tuple[int, int], sampler: int, total: int, probabilit
     if sampler == 1:
         return (xp.exp(u * np.log(total)) - 1).astype(np.int64) % total
     edges = xp.cumsum(probabilities.reshape(-1).astype(np.float64))
-    return xp.minimum(xp.searchsorted(edges, u.reshape(-1) * edges[-1], side="right"), total - 1).reshape(shape).astype(np.int64)
+    return (
+        xp.minimum(xp.searchsorted(edges, u.reshape(-1) * edges[-1], side="right"), total - 1)
+        .reshape(shape)
+        .astype(np.int64)
+    )
 
 
-def _infer_nce(x: Spec, label: Spec, weight: Spec, *_: Any, num_neg_samples: int = 10, custom_neg_classes: Any = (), **__: Any) -> tuple[Spec, Spec, Spec]:
+def _infer_nce(
+    x: Spec, label: Spec, weight: Spec, *_: Any, num_neg_samples: int = 10, custom_neg_classes: Any = (), **__: Any
+) -> tuple[Spec, Spec, Spec]:
     if x.ndim != 2 or weight.ndim != 2 or (-1 not in (x.shape[1], weight.shape[1]) and x.shape[1] != weight.shape[1]):
-        raise ValueError(f"Input must be [n, width] and Weight [classes, width], got {list(x.shape)} and {list(weight.shape)}")
+        raise ValueError(
+            f"Input must be [n, width] and Weight [classes, width], got {list(x.shape)} and {list(weight.shape)}"
+        )
     true = label.shape[1] if label.ndim == 2 else 1
     width = -1 if true == -1 else true + (len(custom_neg_classes) or num_neg_samples)
-    return Spec((x.shape[0], 1), x.dtype), Spec((x.shape[0], width), x.dtype), Spec((x.shape[0], width), np.dtype("int64"))
+    return (
+        Spec((x.shape[0], 1), x.dtype),
+        Spec((x.shape[0], width), x.dtype),
+        Spec((x.shape[0], width), np.dtype("int64")),
+    )
 
 
 @op(
@@ -56,7 +69,9 @@ def nce(
     if true.size and (int(true.min()) < 0 or int(true.max()) >= num_total_classes):
         raise ValueError(f"Label must be 0 to {num_total_classes - 1}, got {int(true.min())} to {int(true.max())}")
     if len(custom_neg_classes):
-        drawn = xp.broadcast_to(xp.asarray(np.asarray(custom_neg_classes, np.int64)), (x.shape[0], len(custom_neg_classes)))
+        drawn = xp.broadcast_to(
+            xp.asarray(np.asarray(custom_neg_classes, np.int64)), (x.shape[0], len(custom_neg_classes))
+        )
     else:
         drawn = _drawn(xp, (x.shape[0], num_neg_samples), sampler, num_total_classes, probabilities, seed)
     classes = xp.concatenate([true, drawn], 1)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import numpy_of as _numpy
+from ..errors import WrongTypeError
 from .indexing import along, along_axis, zeros_added_at
 from .registry import DTypeNumber, Ints, Long, Op, Spec, op
 from .shapes import axis_of, product
@@ -45,7 +46,7 @@ def _arg(type: str, function: str) -> Op:
 def _index_dtype(number: int) -> Any:
     target = _I64 if number < 0 else _numpy(number)
     if target not in (np.int32, np.int64):
-        raise ValueError(f"dtype of an index must be int32 or int64, got {target}")
+        raise WrongTypeError(f"dtype of an index must be int32 or int64, got {target}")
     return target
 
 

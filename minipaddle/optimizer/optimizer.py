@@ -480,20 +480,23 @@ class Optimizer:
         """Take over saved state; accumulators that do not exist yet get theirs in the first step.
 
         AssertionError for one that is missing, ValueError for another shape or dtype, KeyError without the state of
-        the scheduler.
+        the scheduler; then the optimizer stays as it was.
         """
+        if not isinstance(state_dict, dict):
+            raise TypeError(f"set_state_dict of {type(self).__name__} takes a dict, got {type(state_dict).__name__}")
         state = dict(state_dict)
         schedule = state.pop("LR_Scheduler", None)
         if isinstance(self._learning_rate, LRScheduler):
             if schedule is None:
                 raise KeyError("LR_Scheduler: the loaded state has none, but the optimizer uses an LRScheduler")
-            self._learning_rate.set_state_dict(schedule)
         masters = state.pop("master_weights", None)
-        if masters is not None:
-            self._load_master_weights(masters)
         for kept in self._accumulators.values():
             for t in kept.values():
                 self._check(t, state[self._saved_name(t.name, state)])
+        if isinstance(self._learning_rate, LRScheduler):
+            self._learning_rate.set_state_dict(schedule)
+        if masters is not None:
+            self._load_master_weights(masters)
         for kept in self._accumulators.values():
             for t in kept.values():
                 self._load(t, state.pop(self._saved_name(t.name, state)))

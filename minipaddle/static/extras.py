@@ -102,7 +102,7 @@ def auc(
     kind = dtypes.int64
 
     def counts(shape: list[int]) -> Variable:
-        name = unique_name.generate("_generated_var")
+        name = recorder.unused_name("_generated_var")
         return recorder.create_persistable(name, shape, kind, lambda: Constant(0.0).values(shape, kind))
 
     recent = [counts([(1 + slide_steps) * (num_thresholds + 1) + 1]) for _ in range(2)]

@@ -247,7 +247,7 @@ def create_global_var(
     kind = dtypes.as_dtype(dtype)
     size = [int(n) for n in shape]
     if name is None:
-        name = unique_name.generate("_generated_var")
+        name = recorder.unused_name("_generated_var")
     v = recorder.create_persistable(name, size, kind, lambda: Constant(value).values(size, kind))
     v.persistable = persistable
     return v

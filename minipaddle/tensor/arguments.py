@@ -42,7 +42,7 @@ def static_types(function: str, accepted: str, **arguments: Any) -> None:
     for name, value in arguments.items():
         for v in value if isinstance(value, (list, tuple)) else (value,):
             if not is_tensor_like(v):
-                if v is None or isinstance(v, (bool, int, float, complex)):
+                if v is None:
                     continue
                 raise WrongTypeError(f"{function}: {name} must be a Variable, got {type(v).__name__}")
             if v.dtype.name not in accepted.split():
@@ -63,15 +63,15 @@ def as_int(value: Any, name: str, error: type[Exception] = WrongTypeError) -> in
 
 
 def as_ints(value: Any, name: str) -> list[int]:
-    """A list of Python ints out of an int, a sequence or an eager integer Tensor. ValueError for anything else."""
+    """A list of Python ints out of an int, a sequence or an eager integer Tensor. WrongTypeError for anything else."""
     if isinstance_strict(value, Tensor) or isinstance(value, np.ndarray):
         array = value.numpy() if isinstance_strict(value, Tensor) else value
         if array.dtype.kind not in "iu":
-            raise ValueError(f"{name} must hold integers, got {array.dtype}")
+            raise WrongTypeError(f"{name} must hold integers, got {array.dtype}")
         return [int(n) for n in array.reshape(-1)]
     if isinstance(value, (list, tuple)):
-        return [as_int(n, name, ValueError) for n in value]
-    return [as_int(value, name, ValueError)]
+        return [as_int(n, name) for n in value]
+    return [as_int(value, name)]
 
 
 def int_constant(value: int, shape: Sequence[int] = (1,), dtype: int = 2) -> Any:
@@ -96,14 +96,14 @@ def ints_or_tensors(value: Any, name: str, unknown: int = -1) -> tuple[list[int]
     if isinstance(value, np.ndarray) or not isinstance(value, (list, tuple)):
         return as_ints(value, name), None, None
     if not any(is_tensor_like(n) and is_symbolic(n) for n in value):
-        return [as_int(n, name, ValueError) for n in value], None, None
+        return [as_int(n, name) for n in value], None, None
     attribute, parts = [], []
     for n in value:
         if is_tensor_like(n) and is_symbolic(n):
             attribute.append(unknown)
             parts.append(n)
         else:
-            attribute.append(as_int(n, name, ValueError))
+            attribute.append(as_int(n, name))
             parts.append(int_constant(attribute[-1]))
     return attribute, None, parts
 

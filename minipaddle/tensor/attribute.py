@@ -372,25 +372,25 @@ def _grad_ivar(x: Tensor) -> Any:
 
 
 @tensor_method("_copy_gradient_from")
-def _copy_gradient_from(x: Tensor, other: Tensor) -> None:
+def _copy_gradient_from(x: Any, other: Any) -> None:
     """Set the gradient to the values of another tensor."""
     x.grad = other.detach()
 
 
 @tensor_method("_slice")
-def _slice(x: Tensor, begin: int, end: int) -> Any:
+def _slice(x: Any, begin: int, end: int) -> Any:
     """Rows `begin` to `end`, in the same memory."""
     return x.detach()[begin:end]
 
 
 @tensor_method("_to_dlpack")
-def _to_dlpack(x: Tensor) -> Any:
+def _to_dlpack(x: Any) -> Any:
     """The DLPack capsule; memory is shared."""
     return x.detach().__dlpack__()
 
 
 @tensor_method("_to")
-def _to(x: Tensor, device: Any = None, dtype: Any = None, blocking: bool | None = None) -> Any:
+def _to(x: Any, device: Any = None, dtype: Any = None, blocking: bool | None = None) -> Any:
     """Change the device, the dtype or both of the tensor itself; returns it.
 
     ValueError for something that is no device, AssertionError for a `blocking` that is no bool.
@@ -399,4 +399,16 @@ def _to(x: Tensor, device: Any = None, dtype: Any = None, blocking: bool | None 
         raise ValueError(f"_to: device must be a str or a place, got {type(device).__name__}")
     assert blocking is None or isinstance(blocking, bool), "_to: blocking must be True, False or None"
     x._replace(to(x.detach(), *(v for v in (device, dtype) if v is not None))._data)
+    return x
+
+
+@tensor_method("is_sparse_coo", "is_sparse_csr", "is_dist")
+def _never(x: Any) -> bool:
+    """Never: tensors are dense and live on one device here."""
+    return False
+
+
+@tensor_method("to_dense")
+def to_dense(x: Any) -> Any:
+    """The tensor itself: there are no sparse ones here."""
     return x

@@ -21,7 +21,7 @@ from ..core.dispatch import before_change, call, in_place
 from ..core.recorder import spec_of
 from ..core.tensor import tensor_method
 from ..dtypes import as_dtype
-from ..errors import UnsupportedDtypeError, WrongTypeError
+from ..errors import MixedDtypesError, UnsupportedDtypeError, WrongTypeError
 from ..ops import activation as A
 from ..ops import creation as C
 from ..ops import elementwise as E
@@ -285,18 +285,18 @@ def clip(x: Any, min: Any = None, max: Any = None, name: str | None = None) -> A
 def same_types(x: Any, y: Any, what: str, widen: bool = False) -> tuple[Any, Any]:
     """Both operands, checked: tensors of one type. widen: two floating types may differ.
 
-    ValueError (Paddle's class) otherwise.
+    WrongTypeError or MixedDtypesError otherwise.
     """
     for value in (x, y):
         if not is_tensor_like(value):
-            raise ValueError(f"{what} takes two Tensors, got {type(value).__name__} {str(value)[:60]}; the operators take numbers too")
+            raise WrongTypeError(f"{what} takes two Tensors, got {type(value).__name__} {str(value)[:60]}; the operators take numbers too")
     a, b = x.dtype, y.dtype
     if a is b:
         return x, y
     if widen and builtins.all(d.is_floating or d.is_complex for d in (a, b)):
         common = dtypes.promote(a, b)
         return cast_to(x, common), cast_to(y, common)
-    raise ValueError(f"{what}: x is {a.name} but y is {b.name}; cast one of them with .astype()")
+    raise MixedDtypesError(f"{what}: x is {a.name} but y is {b.name}; cast one of them with .astype()")
 
 
 def _binary(name: str, op: Op, meaning: str, widen: bool = False) -> Callable[..., Any]:
@@ -638,7 +638,7 @@ def logcumsumexp(x: Any, axis: int | None = None, dtype: Any = None, name: str |
 def cumprod(x: Any, dim: int | None = None, dtype: Any = None, name: str | None = None) -> Any:
     """Running products along `dim`."""
     if dim is None:
-        raise ValueError("cumprod: dim must be an int, got None")
+        raise WrongTypeError("cumprod: dim must be an int, got None")
     return call(R.cumprod, _typed(x, dtype), dim=as_int(dim, "cumprod: dim"))
 
 

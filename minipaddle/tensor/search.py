@@ -45,7 +45,7 @@ __all__ = [
 
 def _arg(op: Any, x: Any, axis: Any, keepdim: bool, dtype: Any) -> Any:
     if dtype is None:
-        raise ValueError("dtype of an index must be int32 or int64, got None")
+        raise WrongTypeError("dtype of an index must be int32 or int64, got None")
     target = dtypes.as_dtype(dtype)
     if target.name not in ("int32", "int64"):
         raise ValueError(f"dtype of an index must be int32 or int64, got {target.name}")

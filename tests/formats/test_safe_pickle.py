@@ -245,6 +245,17 @@ def test_sizes_are_checked_before_allocation(data):
         safe_pickle.loads(data, "file")
 
 
+def test_arrays_of_protocol_5():
+    arrays = {"a": np.arange(6, dtype="float32").reshape(2, 3), "f": np.asfortranarray(np.eye(2, 3)), "b": np.arange(3, dtype=">i4")}
+    found = safe_pickle.loads(pickle.dumps(arrays, 5))
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array)
+        assert found[name].flags.writeable
+    data = pickle.dumps(arrays["a"], 5)
+    with pytest.raises(FormatError, match="needs 28 bytes, the file has 24"):
+        safe_pickle.loads(data.replace(b"K\x02K\x03\x86", b"K\x07K\x01\x86"))
+
+
 def test_array_data_must_fit_its_shape():
     good = pickle.dumps(np.arange(4, dtype="int32"), 3)
     for bad in (good.replace(b"K\x04\x85", b"K\x05\x85"), good.replace(b"K\x04\x85", b"K\x02\x85")):

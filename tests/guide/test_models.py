@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 import warnings
 from pathlib import Path
 
@@ -94,6 +95,16 @@ def test_input_spec() -> None:
         InputSpec(3)
 
 
+def test_what_has_no_spec_and_what_cannot_be_traced() -> None:
+    with pytest.raises(TypeError, match="from_numpy takes an array, got Tensor"):
+        InputSpec.from_numpy(paddle.ones([2]))
+    with pytest.raises(TypeError, match="from_tensor takes a Tensor, got ndarray"):
+        InputSpec.from_tensor(np.ones(2))
+    for wrong, word in ((LinearNet, "the class LinearNet"), (3, "int")):
+        with pytest.raises(TypeError, match=f"takes a function, a method or a Layer, got {word}"):
+            paddle.jit.to_static(wrong)
+
+
 def test_names_of_list_and_dict_arguments() -> None:
     @paddle.jit.to_static(input_spec=[[InputSpec([2]), InputSpec([2])], {"k": InputSpec([2])}])
     def f(xs, d):
@@ -116,7 +127,7 @@ class Wrong(nn.Layer):
             loss = F.cross_entropy(out, label)
             avg_loss = F.mean(loss)
             return out, avg_loss
-        else:
+        else:  # noqa: RET505  (as the guide writes it)
             return out
 
 
@@ -442,6 +453,18 @@ def test_files_that_do_not_belong_together() -> None:
     info.write_bytes(pickle.dumps(facts, 2))
     with pytest.raises(RuntimeError, match=rf"linear\.pdiparams\.info: has no entry for variable '{gone}'"):
         paddle.jit.load("example.model/linear")
+
+
+def test_parameters_of_another_type_or_shape() -> None:
+    saved()
+    other = LinearNet().to(dtype="float64")
+    paddle.jit.save(other, "other/linear", input_spec=[InputSpec([None, 784], "float64")])
+    wide = nn.Linear(3, 10)
+    paddle.jit.save(wide, "wide/linear", input_spec=[InputSpec([None, 3])])
+    for folder, words in (("other", "should be float32, but its file holds float64"), ("wide", r"\[784, 10\].*\[3, 10\]")):
+        shutil.copy(f"{folder}/linear.pdiparams", "example.model/linear.pdiparams")
+        with pytest.raises(ValueError, match=rf"linear\.pdmodel: parameter 'linear_.*{words}"):
+            paddle.jit.load("example.model/linear")
 
 
 def test_a_program_that_reads_what_nothing_computes() -> None:

@@ -147,6 +147,16 @@ def test_a_model_with_loops_runs_in_three_ways_and_is_saved_again(tmp_path: Path
             np.testing.assert_allclose(a, b, atol=1e-5)
 
 
+def test_a_model_with_loops_trains() -> None:
+    """SLANet+ has no `.pdiparams.info`: all is trainable but the statistics of batch_norm."""
+    layer = paddle.jit.load(PREFIXES["table"])
+    trainable = [p for p in layer.parameters() if not p.stop_gradient]
+    assert (len(trainable), len(layer.parameters())) == (243, 389)
+    layer.train()
+    sum((t**2).mean() for t in layer(paddle.to_tensor(picture(1, 488, 488)))).backward()
+    assert all((p.grad.numpy() != 0).any() for p in trainable)
+
+
 def test_the_recognition_model_can_be_opened_up() -> None:
     layer = paddle.jit.load(PREFIXES["rec"])
     operators = layer.operators()

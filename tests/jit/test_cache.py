@@ -191,3 +191,44 @@ def test_print_in_a_program() -> None:
         outputs.append(out.getvalue())
     assert "while tracing" in outputs[0] and "while tracing" not in outputs[1]
     assert all("value:" in o and "2.0 4.0" in o for o in outputs)
+
+
+class Body(nn.Layer):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(2, 2)
+        self.shift = paddle.zeros([2])
+
+    @paddle.jit.to_static
+    def forward(self, x: Any) -> Any:
+        return self.fc(x) + self.shift
+
+
+def test_replaced_parts_are_traced_anew(tmp_path: Any) -> None:
+    net, x = Body(), paddle.ones([1, 2])
+
+    def check(factor: float = 1.0) -> None:
+        wanted = (x.numpy() @ net.fc.weight.numpy() + (0 if net.fc.bias is None else net.fc.bias.numpy())) * factor + net.shift.numpy()
+        np.testing.assert_allclose(net(x).numpy(), wanted, rtol=1e-6)
+        assert len(net.forward.program_cache) == 1  # what no longer holds is forgotten
+
+    check()
+    nn.Linear(2, 2)  # others do not matter
+    first = net.forward.concrete_program
+    check()
+    assert net.forward.concrete_program is first
+    net.fc = nn.Linear(2, 2)
+    check()
+    net.fc.weight = net.create_parameter([2, 2])
+    check()
+    net.shift = paddle.ones([2])
+    check()
+    handle = net.fc.register_forward_post_hook(lambda layer, inputs, out: out * 3)
+    check(3.0)
+    handle.remove()
+    check()
+    net.fc.bias = None
+    check()
+    net.fc = nn.Linear(2, 2)  # saved without a call in between
+    paddle.jit.save(net, str(tmp_path / "net"))
+    np.testing.assert_allclose(paddle.jit.load(str(tmp_path / "net"))(x).numpy(), net(x).numpy(), rtol=1e-6)

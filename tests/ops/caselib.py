@@ -222,7 +222,7 @@ def check_infer(c: Case) -> None:
     results = leaves(result)
     specs = nested(lambda a: Spec(a.shape, a.dtype), arrays)
     found = op.infer(*specs, **c.attrs)
-    kept = [r for r in (result if isinstance(result, tuple) else (result,))]
+    kept = list(result if isinstance(result, tuple) else (result,))
     for f, r in zip(found, kept, strict=True):
         if f is None or r is None:
             continue

@@ -157,6 +157,26 @@ def test_state_of_another_optimizer_of_the_same_parameter_is_found() -> None:
     assert not set(first.state_dict()) & set(second.state_dict())
 
 
+def test_refused_state_changes_nothing() -> None:
+    params = parameters()
+    schedule = O.lr.StepDecay(0.1, 3)
+    adam = O.Adam(schedule, parameters=params)
+    give_gradients(params, 0)
+    adam.step()
+    before = {k: v if isinstance(v, dict) else v.numpy() for k, v in adam.state_dict().items()}
+    bad = dict(adam.state_dict(), LR_Scheduler={"last_epoch": 7, "last_lr": 0.5})
+    bad[next(k for k in reversed(bad) if k != "LR_Scheduler")] = paddle.ones([7])
+    with pytest.raises(ValueError, match=r"\[7\]"):
+        adam.set_state_dict(bad)
+    after = adam.state_dict()
+    assert after["LR_Scheduler"] == before["LR_Scheduler"] and schedule.last_epoch == 0
+    for name, value in before.items():
+        if name != "LR_Scheduler":
+            np.testing.assert_array_equal(after[name].numpy(), value)
+    with pytest.raises(TypeError, match="Adam takes a dict, got NoneType"):
+        adam.set_state_dict(None)  # type: ignore[arg-type]
+
+
 def test_bad_state_is_refused() -> None:
     params = parameters()
     optimizer = O.Adam(0.1, parameters=params)

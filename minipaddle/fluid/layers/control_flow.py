@@ -3,6 +3,7 @@
 `cond`, `case`, `switch_case` and `while_loop` take functions. `While`, `Switch`, `IfElse`, `StaticRNN` and `DynamicRNN` are used as
 ``with`` blocks whose operators go into a block of the Program. Files written from all of them run in Paddle 1.8.5.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -10,21 +11,44 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ...core import control_flow as C
-from ...core.blocks import outer_writes
 from ...core.control_flow import Assert, Print
-from ...core.program import Block, Program, Variable
+from ...core.program import Variable
 from ...dtypes import as_dtype, bool_, int64
-from ...static.nn.control_flow import ConditionalBlock, While, carrier, inside, one_bool, outside, variables_read
+from ...static.nn.control_flow import ConditionalBlock, While, one_bool, outside
 from ...static.program import static_recorder
 from ...utils import unique_name
 from ..helper import Helper
 from .tensor import assign, fill_constant
 
 __all__ = [
-    "Assert", "DynamicRNN", "IfElse", "Print", "StaticRNN", "Switch", "While", "array_length", "array_read", "array_write", "case", "cond",
-    "create_array", "equal", "greater_equal", "greater_than", "increment", "is_empty", "less_equal", "less_than", "merge_lod_tensor",
-    "not_equal", "reorder_lod_tensor_by_rank", "split_lod_tensor", "switch_case", "tensor_array_to_tensor", "while_loop",
-]  # fmt: skip
+    "Assert",
+    "DynamicRNN",
+    "IfElse",
+    "Print",
+    "StaticRNN",
+    "Switch",
+    "While",
+    "array_length",
+    "array_read",
+    "array_write",
+    "case",
+    "cond",
+    "create_array",
+    "equal",
+    "greater_equal",
+    "greater_than",
+    "increment",
+    "is_empty",
+    "less_equal",
+    "less_than",
+    "merge_lod_tensor",
+    "not_equal",
+    "reorder_lod_tensor_by_rank",
+    "split_lod_tensor",
+    "switch_case",
+    "tensor_array_to_tensor",
+    "while_loop",
+]
 
 
 def _comparison(type: str) -> Callable[..., Any]:
@@ -55,7 +79,11 @@ def less_than(x: Any, y: Any, force_cpu: bool | None = None, cond: Any = None) -
 def increment(x: Any, value: float = 1.0, in_place: bool = True) -> Any:
     """x + value for a tensor with one element; in_place: written over `x`."""
     helper = Helper("increment")
-    return helper.into({"Out": x}, "increment", x, step=float(value)) if in_place else helper("increment", x, step=float(value))
+    return (
+        helper.into({"Out": x}, "increment", x, step=float(value))
+        if in_place
+        else helper("increment", x, step=float(value))
+    )
 
 
 def is_empty(x: Any, cond: Any = None) -> Any:
@@ -109,7 +137,9 @@ def array_length(array: Any) -> Any:
     return C.array_length(array) if isinstance(array, list) else _array(array).length()
 
 
-def tensor_array_to_tensor(input: Any, axis: int = 1, name: str | None = None, use_stack: bool = False) -> tuple[Any, Any]:
+def tensor_array_to_tensor(
+    input: Any, axis: int = 1, name: str | None = None, use_stack: bool = False
+) -> tuple[Any, Any]:
     """The tensors of an array joined (or stacked) along `axis`, and their sizes along it, int32."""
     if isinstance(input, list):
         raise TypeError("tensor_array_to_tensor takes an array of a Program; use concat or stack for a list")
@@ -121,7 +151,9 @@ def tensor_array_to_tensor(input: Any, axis: int = 1, name: str | None = None, u
 cond, case, switch_case = C.cond, C.case, C.switch_case
 
 
-def while_loop(cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, is_test: bool = False, name: str | None = None) -> list[Any]:
+def while_loop(
+    cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, is_test: bool = False, name: str | None = None
+) -> list[Any]:
     """Repeat ``loop_vars = body(*loop_vars)`` while ``cond(*loop_vars)`` holds; see `paddle.static.nn.while_loop`.
 
     Arrays among `loop_vars` stay what they are: the body writes into them.
@@ -141,7 +173,9 @@ def while_loop(cond: Callable[..., Any], body: Callable[..., Any], loop_vars: An
         found = body(*whole(values))
         found = list(found) if isinstance(found, (list, tuple)) else [found]
         if len(found) != len(loop_vars):
-            raise ValueError(f"body in while_loop should return the same arity (length and structure) as loop_vars: {len(loop_vars)}, got {len(found)}")
+            raise ValueError(
+                f"body in while_loop should return the same arity (length and structure) as loop_vars: {len(loop_vars)}, got {len(found)}"
+            )
         return [v for i, v in enumerate(found) if i not in arrays]
 
     return whole(C.while_loop(lambda *values: cond(*whole(values)), advance, rest, is_test, name))
@@ -176,7 +210,10 @@ class Switch:
         if self._none_before is None:
             chosen, self._none_before = condition, refused
         else:
-            chosen, self._none_before = logic("logical_and", self._none_before, condition), logic("logical_and", self._none_before, refused)
+            chosen, self._none_before = (
+                logic("logical_and", self._none_before, condition),
+                logic("logical_and", self._none_before, refused),
+            )
         return ConditionalBlock([chosen], True).block()
 
     def default(self) -> Any:
@@ -266,7 +303,9 @@ class IfElse:
                 raise TypeError(f"IfElse.output takes Variables, got {type(each).__name__}")
             with outside(self.program):
                 name = unique_name.generate(f"{self.helper.name}_output")
-                made = self.program.current_block().create_var(name, each.static_shape, each.dtype, lod_level=each.lod_level)
+                made = self.program.current_block().create_var(
+                    name, each.static_shape, each.dtype, lod_level=each.lod_level
+                )
             self._outputs[self._side].append(assign(each, made))
 
     def __call__(self) -> list[Any]:
@@ -276,7 +315,9 @@ class IfElse:
         if not no and not yes:
             raise ValueError("Must invoke true_block/false_block before __call__")
         if no and yes and len(no) != len(yes):
-            raise ValueError(f"The output side must be same: {len(yes)} outputs of the true block, {len(no)} of the false block")
+            raise ValueError(
+                f"The output side must be same: {len(yes)} outputs of the true block, {len(no)} of the false block"
+            )
         if not no or not yes:
             return no or yes
         return [merge_lod_tensor(y, n, self.cond, self.cond) for n, y in zip(no, yes, strict=True)]
@@ -332,8 +373,12 @@ class StaticRNN:
             raise ValueError("StaticRNN: step() can be entered once")
         self._index = fill_constant([1], "int64", 0)
         block = self.program.current_block()
-        self._going = block.create_var(unique_name.generate(f"{self.helper.name}.going"), (1,), bool_, stop_gradient=True)
-        self._count = block.create_var(unique_name.generate(f"{self.helper.name}.count"), (1,), int64, stop_gradient=True)
+        self._going = block.create_var(
+            unique_name.generate(f"{self.helper.name}.going"), (1,), bool_, stop_gradient=True
+        )
+        self._count = block.create_var(
+            unique_name.generate(f"{self.helper.name}.count"), (1,), int64, stop_gradient=True
+        )
         self._status = 1
         with _Loop(self, self._going).block():
             yield
@@ -364,13 +409,20 @@ class StaticRNN:
                     assign(self.helper("cast", size, in_dtype=size.dtype.proto, out_dtype=int64.proto), self._count)
                 less_than(self._index, self._count, cond=self._going)
         elif length != -1 and self.seq_len not in (-1, length):
-            raise ValueError(f"Static RNN only take fix seq_len input: {x.name!r} has {length} steps, another input {self.seq_len}")
+            raise ValueError(
+                f"Static RNN only take fix seq_len input: {x.name!r} has {length} steps, another input {self.seq_len}"
+            )
         return self.helper("squeeze2", self.helper("gather", x, self._index), axes=[0])
 
     def memory(
-        self, init: Any = None, shape: Sequence[int] | None = None, batch_ref: Any = None, init_value: float = 0.0, init_batch_dim_idx: int = 0,
+        self,
+        init: Any = None,
+        shape: Sequence[int] | None = None,
+        batch_ref: Any = None,
+        init_value: float = 0.0,
+        init_batch_dim_idx: int = 0,
         ref_batch_dim_idx: int = 1,
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         """What the step before gave to `update_memory`; at the first step `init`, or `shape` filled with `init_value`.
 
         The batch, dimension `init_batch_dim_idx` of `shape`, is dimension `ref_batch_dim_idx` of `batch_ref`.
@@ -381,9 +433,15 @@ class StaticRNN:
                 if shape is None or batch_ref is None:
                     raise ValueError("if init is None, memory at least need shape and batch_ref")
                 init = self.helper(
-                    "fill_constant_batch_size_like", batch_ref, shape=[int(n) for n in shape], dtype=batch_ref.dtype.proto, value=float(init_value),
-                    str_value=str(float(init_value)), input_dim_idx=ref_batch_dim_idx, output_dim_idx=init_batch_dim_idx,
-                )  # fmt: skip
+                    "fill_constant_batch_size_like",
+                    batch_ref,
+                    shape=[int(n) for n in shape],
+                    dtype=batch_ref.dtype.proto,
+                    value=float(init_value),
+                    str_value=str(float(init_value)),
+                    input_dim_idx=ref_batch_dim_idx,
+                    output_dim_idx=init_batch_dim_idx,
+                )
             array = create_array(init.dtype)
             array_write(init, fill_constant([1], "int64", 0), array)
         state = array_read(array, self._index)
@@ -489,7 +547,9 @@ class DynamicRNN:
 
     def _new_array(self, base: str, like: Variable) -> Variable:
         block = self.program.current_block()
-        return block.create_var(unique_name.generate(base), (-1, *like.static_shape[1:]), like.dtype, kind="LOD_TENSOR_ARRAY")
+        return block.create_var(
+            unique_name.generate(base), (-1, *like.static_shape[1:]), like.dtype, kind="LOD_TENSOR_ARRAY"
+        )
 
     def step_input(self, x: Any, level: int = 0) -> Any:
         """The rows of `x` for this step. level: of the lod whose sequences are walked, the innermost one."""
@@ -499,13 +559,23 @@ class DynamicRNN:
         with outside(self.program):
             block = self.program.current_block()
             if self._table is None:
-                self._table = block.create_var(unique_name.generate("lod_rank_table"), (-1, 2), int64, kind="LOD_RANK_TABLE", stop_gradient=True)
-                self._longest = block.create_var(unique_name.generate("dynamic_rnn_max_seq_len"), (1,), int64, stop_gradient=True)
-                block.append_op("lod_rank_table", {"X": x}, {"Out": self._table}, {"level": level}, callstack=C.user_callstack())
-                block.append_op("max_sequence_len", {"RankTable": self._table}, {"Out": self._longest}, callstack=C.user_callstack())
+                self._table = block.create_var(
+                    unique_name.generate("lod_rank_table"), (-1, 2), int64, kind="LOD_RANK_TABLE", stop_gradient=True
+                )
+                self._longest = block.create_var(
+                    unique_name.generate("dynamic_rnn_max_seq_len"), (1,), int64, stop_gradient=True
+                )
+                block.append_op(
+                    "lod_rank_table", {"X": x}, {"Out": self._table}, {"level": level}, callstack=C.user_callstack()
+                )
+                block.append_op(
+                    "max_sequence_len", {"RankTable": self._table}, {"Out": self._longest}, callstack=C.user_callstack()
+                )
                 less_than(self._index, self._longest, force_cpu=True, cond=self._going)
             array = self._new_array("dynamic_rnn_input_array", x)
-            block.append_op("lod_tensor_to_array", {"X": x, "RankTable": self._table}, {"Out": array}, callstack=C.user_callstack())
+            block.append_op(
+                "lod_tensor_to_array", {"X": x, "RankTable": self._table}, {"Out": array}, callstack=C.user_callstack()
+            )
         self._inputs.append(array)
         out = array_read(array, self._index)
         _once(array)
@@ -526,7 +596,12 @@ class DynamicRNN:
         return Helper("shrink_memory")("shrink_rnn_memory", x, self._table, self._index)
 
     def memory(
-        self, init: Any = None, shape: Sequence[int] | None = None, value: float = 0.0, need_reorder: bool = False, dtype: Any = "float32"
+        self,
+        init: Any = None,
+        shape: Sequence[int] | None = None,
+        value: float = 0.0,
+        need_reorder: bool = False,
+        dtype: Any = "float32",
     ) -> Any:
         """What the step before gave to `update_memory`; at the first step `init`, or `shape` (without the batch) filled with `value`.
 
@@ -536,16 +611,22 @@ class DynamicRNN:
         if init is not None and not isinstance(init, Variable):
             raise TypeError("The input arg `init` of memory() must be a Variable")
         if self._table is None and (init is None or need_reorder):
-            raise ValueError("step_input should be invoked before memory(shape=..., value=...) and memory(need_reorder=True)")
+            raise ValueError(
+                "step_input should be invoked before memory(shape=..., value=...) and memory(need_reorder=True)"
+            )
         with outside(self.program):
             if self._zero is None:
                 self._zero = fill_constant([1], "int64", 0, force_cpu=True)
             if init is None:
                 rows = array_read(self._inputs[0], self._zero)
                 init = self.helper(
-                    "fill_constant_batch_size_like", rows, shape=[-1, *map(int, shape or ())], dtype=as_dtype(dtype).proto, value=float(value),
+                    "fill_constant_batch_size_like",
+                    rows,
+                    shape=[-1, *map(int, shape or ())],
+                    dtype=as_dtype(dtype).proto,
+                    value=float(value),
                     str_value=str(float(value)),
-                )  # fmt: skip
+                )
             elif need_reorder:
                 init = reorder_lod_tensor_by_rank(init, self._table)
             array = self._new_array("dynamic_rnn_mem_array", init)
@@ -590,5 +671,3 @@ class DynamicRNN:
         if self._status != 2:
             raise ValueError("Output of the dynamic RNN can only be visited outside the rnn block.")
         return self._outputs[0] if len(self._outputs) == 1 else self._outputs
-
-

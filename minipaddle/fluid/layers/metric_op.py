@@ -46,11 +46,10 @@ def auc(
 
     def counts(size: int) -> Any:
         from ...dtypes import as_dtype
-        from ...utils import unique_name
 
         kind = as_dtype("int64")
         shape = [1, size]
-        name = unique_name.generate("_generated_var")
+        name = recorder.unused_name("_generated_var")
         return recorder.create_persistable(name, shape, kind, lambda: Constant(0.0).values(shape, kind))
 
     window = (1 + slide_steps) * (num_thresholds + 1) + 1

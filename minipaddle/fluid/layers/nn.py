@@ -75,7 +75,7 @@ bilinear_tensor_product, spectral_norm, row_conv = S.bilinear_tensor_product, S.
 def instance_norm(input: Any, epsilon: float = 1e-05, param_attr: Any = None, bias_attr: Any = None, name: str | None = None) -> Any:
     """Normalisation of each channel of each sample, with a new scale and bias per channel."""
     attrs = [ParamAttr() if a is None else a for a in (param_attr, bias_attr)]
-    return S.instance_norm(input, epsilon, *attrs, name)
+    return S.instance_norm(input, epsilon, attrs[0], attrs[1], name)
 
 
 def prelu(x: Any, mode: str, param_attr: Any = None, name: str | None = None) -> Any:
@@ -219,12 +219,12 @@ def mean(x: Any, name: str | None = None) -> Any:
 
 
 def topk(input: Any, k: Any, name: str | None = None) -> tuple[Any, Any]:
-    """The k largest values along the last dimension, and where they are (int64)."""
+    """The k largest values along the last dimension, and where they are (int64); no gradient flows back, as in 1.8."""
     if isinstance(k, TensorBase):
         values, indices = run("top_k", input, k, name=name)
     else:
         values, indices = run("top_k", input, k=int(k), name=name)
-    indices.stop_gradient = True
+    values.stop_gradient = indices.stop_gradient = True
     return values, indices
 
 

@@ -7,7 +7,7 @@ from ..helper import Helper
 from .nn import fc
 from .tensor import concat
 
-__all__ = ["dynamic_gru", "dynamic_lstm", "dynamic_lstmp", "gru_unit", "lstm_unit"]
+__all__ = ["beam_search", "beam_search_decode", "dynamic_gru", "dynamic_lstm", "dynamic_lstmp", "gru_unit", "lstm_unit"]
 
 _NUMBERS = {"identity": 0, "sigmoid": 1, "tanh": 2, "relu": 3}
 
@@ -135,3 +135,28 @@ def lstm_unit(
     gates = fc(joined, 4 * int(cell_t_prev.shape[1]), param_attr=param_attr, bias_attr=bias_attr)
     cell, hidden = helper("lstm_unit", gates, cell_t_prev, forget_bias=forget_bias)
     return hidden, cell
+
+
+def beam_search(
+    pre_ids: Any, pre_scores: Any, ids: Any, scores: Any, beam_size: int, end_id: int, level: int = 0, is_accumulated: bool = True,
+    name: str | None = None, return_parent_idx: bool = False,
+) -> Any:  # fmt: skip
+    """One step of a beam search: the `beam_size` best continuations for each source sentence.
+
+    pre_ids, pre_scores: [rows, 1], with two levels of lod. ids: candidates of each row, None for all of them; scores: theirs, sums of
+    logarithms, or with is_accumulated=False probabilities of this step. A row that has reached `end_id` goes on unchanged; a
+    source all of whose rows have is left out. Returns ids and scores, and with return_parent_idx the rows they come from.
+    """
+    helper = Helper("beam_search", name)
+    found, total, parents = helper(
+        "beam_search", pre_ids, pre_scores, ids, scores, level=level, beam_size=beam_size, end_id=end_id, is_accumulated=is_accumulated
+    )
+    found.lod_level = total.lod_level = 2
+    return (found, total, parents) if return_parent_idx else (found, total)
+
+
+def beam_search_decode(ids: Any, scores: Any, beam_size: int, end_id: int, name: str | None = None) -> tuple[Any, Any]:
+    """Whole sentences out of arrays with the results of each `beam_search` step: words and scores with two levels of lod."""
+    words, values = Helper("beam_search_decode", name)("beam_search_decode", ids, scores, beam_size=beam_size, end_id=end_id)
+    words.lod_level = values.lod_level = 2
+    return words, values

@@ -9,6 +9,8 @@ from ...utils.absent import absent as _absent
 from ..extras import py_func
 from . import control_flow
 from .common import *
+from .extra import *
+from .sequence import *
 
 
 def __getattr__(name: str) -> _Any:

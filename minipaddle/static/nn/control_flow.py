@@ -52,7 +52,7 @@ def variables_read(block: Block, known: Sequence[str] = ()) -> list[str]:
 
 
 def carrier(block: Block) -> Variable:
-    return block.create_var(unique_name.generate("_generated_var"), (), None, kind="STEP_SCOPES")
+    return block.create_var(static_recorder("control flow").unused_name("_generated_var"), (), None, kind="STEP_SCOPES")
 
 
 def one_bool(value: Any, what: str) -> Variable:
@@ -86,7 +86,10 @@ class While:
         if going.name not in outer_writes(inner):
             self.program.blocks.pop()
             self.program.touch()
-            raise ValueError(f"While: its block never writes the condition {going.name!r}, so it would not end; write it, less_than(i, n, cond=cond)")
+            raise ValueError(
+                f"While: its block never writes the condition {going.name!r}, so it would not end; write it with "
+                "assign(less_than(i, n), cond)"
+            )
         block = self.program.current_block()
         writes = [n for n in outer_writes(inner) if block.find_var(n) is not None]
         block.append_op(
