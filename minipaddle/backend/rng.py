@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-
 __all__ = ["Generator", "default_generator", "derive_seed", "get_state", "numpy_generator", "random", "seed", "set_state"]
 
 

@@ -131,7 +131,7 @@ _FREE = (
     "index_select", "range", "one_hot_v2", "feed", "fetch", "set_value", "share_data", "select_input",
     "select_output", "write_to_array", "read_from_array", "tril_triu", "where", "uniform_random",
     "gaussian_random", "randint", "nearest_interp", "nearest_interp_v2", "pixel_shuffle", "shuffle_channel",
-    "meshgrid",
+    "meshgrid", "while", "conditional_block", "conditional_block_infer",  # what stands in their blocks is counted
 )  # fmt: skip
 _ONE_PER_INPUT = (
     "sum", "mean", "reduce_sum", "reduce_mean", "reduce_max", "reduce_min", "reduce_prod", "reduce_all",

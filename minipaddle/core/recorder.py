@@ -473,6 +473,15 @@ class TraceRecorder(Recorder):
         self.captured[name] = t
         return v
 
+    def variable(self, value: Any, op: Op, slot: str) -> Variable:
+        found = super().variable(value, op, slot)
+        if found.block.program is not self.program:
+            raise TracingError(
+                coded("D2S114", f"{op.type}: Variable {found.name!r} ({found.describe()}) belongs to another Program; it was kept, in an "
+                      "attribute or a list, from another trace", "keep state in a buffer (self.register_buffer), or return it and pass it in")
+            )  # fmt: skip
+        return found
+
     def open_shape(self, variable: Variable) -> Any:
         return OpenShape(self, variable)
 

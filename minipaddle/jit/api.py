@@ -225,7 +225,6 @@ class StaticFunction:
     def concrete_program_specify_input_spec(self, input_spec: Any = None, with_hook: bool = False) -> ConcreteProgram:
         """The traced form for `input_spec`, or the newest one when None is given. RuntimeError in static mode."""
         self._dynamic_only()
-        self._refuse_when_disabled()
         newest = self._cache.last()[1][0] if len(self._cache) else None
         self._cache.drop_stale()
         if input_spec is None and newest is not None and not len(self._cache) and self._declared is None:
@@ -492,13 +491,6 @@ class StaticFunction:
 
         seen = [without_sizes(p.facts) for p in programs]
         return len(set(seen)) < len({tuple(p.facts.items()) for p in programs})
-
-    def _refuse_when_disabled(self) -> None:
-        if not _Switch.enabled:
-            raise RuntimeError(
-                f"{self._function.__name__}: to_static is switched off by paddle.jit.enable_to_static(False); switch it on before asking "
-                "for a Program"
-            )
 
     def __repr__(self) -> str:
         return f"<StaticFunction {self._function.__qualname__}: {len(self._cache)} program(s)>"

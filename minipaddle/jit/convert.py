@@ -35,12 +35,13 @@ from ..core.control_flow import (
     call as record,
 )
 from ..core.program import Variable
-from ..core.report import coded
+from ..core.report import coded, lines_of
 from ..core.tensor import Tensor, TensorBase, isinstance_strict
 from ..errors import TracingError
 from ..nn.layer.layers import Layer
 from ..ops.registry import OPS
 from ..tensor import manipulation
+from ..utils import tree
 from .ast_transform import HELPERS, MUTATORS, Rewritten, rewrite
 
 __all__ = [
@@ -1184,7 +1185,7 @@ class Notes:
     """
 
     def __init__(self) -> None:
-        self.seen: dict[Any, tuple[str, Callable[[], Any]]] = {}
+        self.seen: dict[Any, tuple[str, Callable[[], Any], Any]] = {}
         self.branches: dict[tuple[str, bool], int] = {}
         self.code: dict[str, str] = {}
         self.layers: dict[int, Layer] = {}
@@ -1203,7 +1204,7 @@ class Notes:
                 cells.append(id(cell.cell_contents))
             except ValueError:
                 return
-        self.seen.setdefault((path, getter.__code__.co_filename, tuple(cells)), (path, getter))
+        self.seen.setdefault((path, getter.__code__.co_filename, tuple(cells)), (path, getter, _copied(value)))
 
     def branch(self, location: str, taken: bool) -> None:
         """A condition on Python values went one way."""
@@ -1221,11 +1222,20 @@ class Notes:
             inside.update(map(id, layer.sublayers(include_self=True)))
             modes = functools.partial(_modes, layer)
             found.append(Guard(f"modes of {layer.full_name()}", modes, modes()))
-        for path, getter in self.seen.values():
+        for path, getter, before in self.seen.values():
             try:
                 value = getter()
             except Exception:
                 continue
+            if any(isinstance_strict(leaf, Variable) for leaf in tree.leaves(value)):
+                code = getter.__code__
+                message = coded(
+                    "D2S107", f"{path!r} is {before!r} before the call and holds a Tensor after it: the next call would have to begin with "
+                    "that Tensor, which this Program cannot give it",
+                    "keep such state in a buffer, self.register_buffer(name, paddle.zeros(...)), or take it as an argument and return it",
+                )  # fmt: skip
+                where = lines_of([(code.co_filename, code.co_firstlineno, getattr(function, "__name__", "forward"))])
+                raise TracingError(f"{message}\n  read at\n{where}")
             if _is_plain(value):
                 found.append(Guard(path, getter, _copied(value)))
         return found

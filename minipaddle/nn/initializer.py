@@ -17,6 +17,7 @@ from ..core.program import Variable
 from ..core.recorder import Recorder, recording
 from ..core.tensor import Tensor, isinstance_strict
 from ..dtypes import DType
+from ..errors import MisusedTensorError
 from ..ops import creation, linalg, random
 from ..ops import elementwise as E
 from ..ops import manipulation as M
@@ -215,7 +216,7 @@ class Assign(Initializer):
 
     def __init__(self, value: Any, name: str | None = None) -> None:
         if not isinstance(value, (np.ndarray, list, tuple)) and not isinstance_strict(value, Tensor):
-            raise TypeError(f"Assign takes an ndarray, a list, a tuple or a Tensor, got {type(value).__name__}")
+            raise MisusedTensorError(f"Assign takes an ndarray, a list, a tuple or a Tensor, got {type(value).__name__}")
         self._value = value
 
     def values(self, shape: Sequence[int], dtype: DType) -> Any:

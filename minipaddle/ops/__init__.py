@@ -41,10 +41,10 @@ from . import (
 )
 
 # isort: split
-from . import lod_sharing  # last: it completes what the others define
+from . import half_precision, lod_sharing  # last: they complete what the others define
 
 __all__ = [
-    "activation", "beam", "boxes", "control_flow", "conv", "creation", "crf", "detection", "elementwise", "embedding", "fft", "fused", "indexing", "legacy",
+    "activation", "beam", "boxes", "control_flow", "conv", "creation", "crf", "detection", "elementwise", "embedding", "fft", "fused", "half_precision", "indexing", "legacy",
     "legacy_layers", "legacy_loss", "linalg", "lod_sharing", "loss", "manipulation", "matmul", "metric", "norm", "optimizer", "pool",
     "py_func", "quantize", "random", "rank_table", "reduction", "rnn", "sampled", "search", "sequence", "sequence_rnn", "vision", "viterbi",
 ]  # fmt: skip

@@ -18,7 +18,7 @@ Item = tuple[float, int, int]  # score, row it comes from, id
 
 
 def _host(x: Any) -> np.ndarray[Any, Any]:
-    return np.asarray(x.get() if hasattr(x, "get") else x)
+    return np.asarray(x.tolist(), x.dtype).reshape(x.shape)
 
 
 def _best(items: list[Item], size: int) -> list[Item]:

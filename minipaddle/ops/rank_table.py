@@ -19,7 +19,7 @@ __all__: list[str] = []
 
 def _table(table: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Numbers of the sequences and their lengths, in the order of the walk."""
-    found = np.asarray(table.get() if hasattr(table, "get") else table)
+    found = np.asarray(table.tolist(), np.int64).reshape(-1, 2)
     return found[:, 0], found[:, 1]
 
 
@@ -166,7 +166,7 @@ def _(xp, x, table, *, lod=None):
 
 def _parted(x: Any, mask: Any, lod: Lod | None) -> list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
     """For True and False: row numbers, and lengths of the sequences they make (of one row each without a lod)."""
-    chosen = np.asarray(mask.get() if hasattr(mask, "get") else mask).reshape(-1).astype(bool)
+    chosen = np.asarray(mask.reshape(-1).tolist(), bool)
     offsets = np.arange(x.shape[0] + 1) if lod is None else last_level(lod, x.shape[0])
     if len(chosen) != len(offsets) - 1:
         raise ValueError(
@@ -205,7 +205,7 @@ def _(xp, x, mask, *, lod=None):
 
 def _places(mask: Any, yes: Any, no: Any, lods: Any) -> tuple[list[np.ndarray[Any, Any]], np.ndarray[Any, Any] | None]:
     """Where the rows of both sides go, and the lengths of all sequences if there are any."""
-    chosen = np.asarray(mask.get() if hasattr(mask, "get") else mask).reshape(-1).astype(bool)
+    chosen = np.asarray(mask.reshape(-1).tolist(), bool)
     counts = np.ones(len(chosen), np.int64)
     ragged = any(lod is not None for lod in lods)
     for side, x, lod in ((chosen, yes, lods[0]), (~chosen, no, lods[1])):

@@ -306,6 +306,8 @@ def split(x: Any, num_or_sections: Any, axis: Any = 0, name: str | None = None) 
     """A list of parts along `axis`: as many equal ones as an int says, or of the lengths in a list (one may be -1)."""
     axis_tensor = axis if is_tensor_like(axis) and is_symbolic(axis) else None
     at = 0 if axis_tensor is not None else as_int(axis, "axis")
+    if -spec_of(x).ndim <= at < 0:
+        at += spec_of(x).ndim  # as Paddle writes it: its kernel for Programs takes no negative axis
     if isinstance(num_or_sections, (int, np.integer)):
         if num_or_sections <= 0:
             raise ValueError(f"split: num_or_sections must be positive, got {num_or_sections}")

@@ -19,7 +19,7 @@ from minipaddle.pir_utils import test_with_pir_api as once
 def programs():
     main, startup = paddle.static.Program(), paddle.static.Program()
     paddle.enable_static()
-    with paddle.static.program_guard(main, startup):
+    with paddle.static.program_guard(main, startup), paddle.utils.unique_name.guard():
         yield main, startup
     paddle.disable_static()
 
@@ -47,7 +47,9 @@ def test_element_types_are_dtypes() -> None:
     assert paddle.ones([2]).astype(kinds.INT64).dtype is paddle.int64
 
 
-@pytest.mark.parametrize("given, name", [("double", "float64"), ("half", "float16"), ("int", "int64"), (np.uint8, "uint8"), ("uint16", "bfloat16")])
+@pytest.mark.parametrize(
+    "given, name", [("double", "float64"), ("half", "float16"), ("int", "int64"), (np.uint8, "uint8"), ("uint16", "bfloat16")]
+)
 def test_numpy_names_of_dtypes(given: object, name: str) -> None:
     assert convert_np_dtype_to_dtype_(given).name == name
 

@@ -274,6 +274,16 @@ def all_and_any(x):
     return x
 
 
+@case("`any`, `all`, `max`, `min` over Tensors, `in` a list of Tensors", [*SIGNS, (X * 0 + 0.5,)])
+def builtin_choices(x):
+    largest = max(x[0].sum(), x[1].sum(), 0.25)
+    if any(row.sum() > 8 for row in x) or largest in [1.5, x.min()]:
+        return x * largest
+    if all(row.sum() < 0 for row in x):
+        return x - min([x.max(), x.min()])
+    return x + largest
+
+
 @case("`int`, `float`, `bool` of a Tensor", [*SIGNS, (X * 0,)])
 def casts(x):
     k = int(x.max()) + 1
@@ -506,6 +516,33 @@ def loop_variable_kinds(x, n):
     return x * total, grown.sum()
 
 
+@case("`return` of dicts, lists, texts and `None` out of a loop", TRIPS)
+def return_structures_from_loop(x, n):
+    for i in range(n):
+        x = x + 1
+        if x.sum() > 20:
+            return {"y": x, "rest": [i, None, "sum"]}
+    return {"y": x * 2, "rest": [-1, None, "sum"]}
+
+
+@case("`continue` inside of `try` / `finally`, `break` inside of `with`", TRIPS)
+def jumps_in_blocks(x, n):
+    y = x
+    for i in range(n):
+        try:
+            if i == 1:
+                continue
+            y = y + i
+        finally:
+            y = y * 2
+    while True:
+        with contextlib.nullcontext():
+            if y.abs().sum() > 40:
+                break
+            y = y * 2 + x
+    return y
+
+
 @case("`del` in a function", TRIPS)
 def deletes(x, n):
     a = x * 2
@@ -541,6 +578,17 @@ def loop_over_grown_list(x, n):
     for p in parts:
         y = y * 2 + p
     return y
+
+
+@case("entries of a list that grows, read and written in Tensor loops", [(X, i64(1)), (NEG, i64(4))])
+def grown_list_read_and_written(x, n):
+    items, total = [x], x * 0
+    for i in range(n):
+        items.append(items[-1] * 1.5 + items[0])
+        items[0] = items[0] * 0.5
+    for i in range(n):
+        total = total + items[i] * items[i + 1]
+    return total, paddle.concat(items).sum()
 
 
 @case("list `pop`, `insert`, `extend`, `remove`, slices, index assignment", SIGNS)
@@ -731,6 +779,24 @@ def recursion(x, depth):
     return y + 1 if y.sum() > 0 else y - depth
 
 
+@case("mutual recursion, functions with loops called twice", TRIPS)
+def mutual_recursion(x, n):
+    def even(k, v):
+        return v if k == 0 else odd(k - 1, v * 2)
+
+    def odd(k, v):
+        return v + 1 if k == 0 else even(k - 1, v * 3)
+
+    def run(v, m):
+        for i in range(m):
+            if v.sum() > 10:
+                return v
+            v = v + i
+        return v * 2
+
+    return (even(4, x) if n > 2 else odd(3, x)) + run(x, n) * run(x * 2, n)
+
+
 @case("a generator, consumed in part", SIGNS)
 def generators(x):
     def multiples(v):
@@ -891,7 +957,7 @@ def raises(x, k):
 group("Tensors")
 
 
-@case("`x[i] = v`, `x[mask]`, `x[i] += v`", SIGNS)
+@case("`x[i] = v`, `x[i, j] += v`, slices of columns", SIGNS)
 def item_assignment(x):
     y = x * 1
     y[0] = 7.0
@@ -943,7 +1009,7 @@ def constants(x):
     return x * weight + k + paddle.to_tensor([1.0, 2.0, 3.0])
 
 
-@case("sizes from Python arithmetic and `math`", [(X,), (ROWS,)])
+@case("sizes from Python arithmetic", [(X,), (ROWS,)])
 def size_arithmetic(x):
     rows, columns = x.shape
     half = max(rows // 2, 1)
@@ -1022,6 +1088,37 @@ class Stack(nn.Layer):
         for i in range(n):
             x = self.layers[0](x)
         return self.table["last"](x)
+
+
+@case("attributes set in branches and loops, private ones too", TRIPS)
+class Attributes(nn.Layer):
+    def __init__(self):
+        super().__init__()
+        self.__scale = 2.0
+
+    def forward(self, x, n):
+        self.total, self.__scale = x * 0, 2.0
+        for i in range(n):
+            self.total = self.total + x * i
+        if x.sum() > 0:
+            self.__scale = 3.0
+            self.last = self.total.sum()
+        else:
+            self.last = x.sum()
+        return self.total * self.__scale + self.last
+
+
+@case("`@paddle.no_grad()` on a function", TRIPS)
+def no_grad_decorator(x, n):
+    @paddle.no_grad()
+    def scale_of(v):
+        if v.sum() > 0:
+            return v * 2
+        return v
+
+    for i in range(n):
+        x = x + 0.1 * scale_of(x)
+    return x * scale_of(x)
 
 
 @case("a buffer that is updated in a branch", SIGNS)
@@ -1107,19 +1204,6 @@ class Clip:
         return x / self.limit if x.abs().max() > self.limit else x
 
 
-@case("an attribute that counts: `self.count += 1` on Python values", SIGNS, saves=False)
-class Counting(nn.Layer):
-    def __init__(self):
-        super().__init__()
-        self.count = 0
-
-    def forward(self, x):
-        y = x * 2
-        if x.sum() > 0:
-            y = y + 1
-        return y
-
-
 @case("layers that are shared, called in a Tensor loop", TRIPS)
 class Recurrent(nn.Layer):
     def __init__(self):
@@ -1159,6 +1243,92 @@ def outside_list(x, n):
 
 
 OUTSIDE: list[Any] = []
+
+
+@case("an attribute that a called method sets, in a branch", [(X,)], refuses="D2S107")
+class CalledSetter(nn.Layer):
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def step(self, x):
+        self.count = self.count + 1
+        return x
+
+    def forward(self, x):
+        if x.sum() > 0:
+            x = self.step(x)
+        return x * self.count
+
+
+@case("a global that a called function sets, in a branch", [(X,)], refuses="D2S107")
+def called_global(x):
+    if x.sum() > 0:
+        count_up()
+    return x * COUNTER
+
+
+def count_up():
+    global COUNTER
+    COUNTER = COUNTER + 1
+
+
+@case("a NumPy array that is changed in a branch", [(X,)], refuses="D2S107")
+def array_changed_in_branch(x):
+    table = np.zeros(3, "float32")
+    if x.sum() > 0:
+        table[0] = 1
+    return x + paddle.to_tensor(table)
+
+
+@case("a text that depends on a Tensor", [(X,)], refuses="D2S105")
+def text_from_a_branch(x):
+    name = "low"
+    if x.sum() > 0:
+        name = "high"
+    return x * len(name)
+
+
+@case("a variable that one branch sets, where the other ran", [(X,)], refuses="D2S104")
+def set_in_one_branch(x):
+    if x.sum() < 0:
+        z = x * 2
+    return z + 1
+
+
+@case("different numbers of entries after a branch", [(X,)], refuses="D2S105")
+def list_of_two_lengths(x):
+    parts = [x]
+    if x.sum() > 0:
+        parts.append(x * 2)
+    return sum(parts)
+
+
+@case("a Python list indexed by a Tensor", [(X, i64(1))], refuses="D2S102")
+def list_indexed_by_tensor(x, n):
+    return [x, x * 2][n]
+
+
+@case("state kept in an attribute that is no buffer", [(X,)], refuses="D2S107")
+class KeptState(nn.Layer):
+    def __init__(self):
+        super().__init__()
+        self.last = None
+
+    def forward(self, x):
+        y = x if self.last is None else x + self.last
+        self.last = y
+        return y
+
+
+@case("state kept in a list outside", [(X,)], refuses="D2S107")
+def kept_in_a_list(x, n=1):
+    y = x + (HISTORY[-1] if HISTORY else 0)
+    HISTORY.append(y)
+    return y
+
+
+HISTORY: list[Any] = []
 
 
 @case("`None` in one branch, a Tensor in the other", [(X,)], refuses="D2S105")

@@ -63,6 +63,10 @@ def scaled_dot_product_attention(
             raise ValueError(
                 f"scaled_dot_product_attention: {what} must be [batch, length, heads, width], got {list(spec_of(t).shape)}"
             )
+    if spec_of(query).shape[-1] < 1:
+        raise ValueError(
+            f"scaled_dot_product_attention: the width of the heads must be known, got query {list(spec_of(query).shape)}"
+        )
     q, k, v = (manipulation.transpose(t, [0, 2, 1, 3]) for t in (query, key, value))
     scale = float(spec_of(query).shape[-1]) ** -0.5
     weights = attention_weights(q, k, attn_mask, scale, is_causal, dropout_p, training)

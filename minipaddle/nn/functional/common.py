@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from ...core.dispatch import call
@@ -14,6 +14,7 @@ from ...ops import matmul as MM
 from ...tensor import math as M
 from ...tensor import random
 from ...tensor.arguments import is_symbolic, is_tensor_like, static_types
+from ...tensor.attribute import shape as shape_of
 from ...tensor.operators import cast_to, number_like
 from .loss import _check_group
 
@@ -49,6 +50,14 @@ def _probability(p: Any, what: str) -> float:
     return float(p)
 
 
+def _drawn_for(x: Any, axes: Collection[int]) -> Any:
+    """Numbers in [0, 1) of x's shape, of size 1 along all but `axes`. Sizes that are not known yet are read when the Program runs."""
+    sizes = spec_of(x).shape
+    actual = shape_of(x) if any(sizes[i] < 0 for i in axes) else None
+    wanted = [1 if i not in axes else n if actual is None or n >= 0 else actual[i] for i, n in enumerate(sizes)]
+    return random.uniform(wanted, dtype="float32", min=0.0, max=1.0)
+
+
 def dropout(
     x: Any,
     p: Any = 0.5,
@@ -81,8 +90,7 @@ def dropout(
     axes, ndim = [axis] if isinstance(axis, int) else list(axis), len(spec_of(x).shape)
     if not axes or min(axes) < 0 or max(axes) > ndim - 1:
         raise ValueError(f"dropout: axis must hold numbers in [0, {ndim - 1}], got {axes}")
-    shape = x.shape
-    drawn = random.uniform([shape[i] if i in axes else 1 for i in range(ndim)], dtype="float32", min=0.0, max=1.0)
+    drawn = _drawn_for(x, axes)
     kept = cast_to(drawn >= number_like(p, drawn, drawn.dtype), x.dtype)
     return M.multiply(M.scale(x, scale=1 / (1 - p)) if upscale else x, kept)
 
@@ -118,7 +126,7 @@ def alpha_dropout(x: Any, p: float = 0.5, training: bool = True, name: str | Non
         return M.scale(x, scale=0.0)
     low = -1.6732632423543772848170429916717 * 1.0507009873554804934193349852946
     a = ((1 - p) * (1 + p * low**2)) ** -0.5
-    drawn = random.uniform(x.shape, dtype="float32", min=0.0, max=1.0)
+    drawn = _drawn_for(x, range(spec_of(x).ndim))
     kept = cast_to(drawn >= number_like(p, drawn, drawn.dtype), x.dtype)
     out = M.multiply(x, kept) + M.scale(1.0 - kept, scale=low)
     return M.scale(out, scale=a, bias=-a * low * p)

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...core.dispatch import call
 from ...core.recorder import spec_of
-from ...dtypes import default_dtype
+from ...dtypes import float32
 from ...ops import creation as C
 from ...ops import embedding as EM
 from ...tensor.arguments import as_int, is_symbolic, is_tensor_like
@@ -31,11 +31,11 @@ def embedding(
 
 
 def one_hot(x: Any, num_classes: Any, name: str | None = None) -> Any:
-    """Class numbers as vectors that are 1 at the class and 0 elsewhere: [...] becomes float [..., num_classes].
+    """Class numbers as vectors that are 1 at the class and 0 elsewhere: [...] becomes float32 [..., num_classes].
 
     ValueError when a class is negative or not below `num_classes`.
     """
-    dtype = default_dtype().proto
+    dtype = float32.proto  # whatever the default dtype
     if is_tensor_like(num_classes) and is_symbolic(num_classes):
         return call(C.one_hot_v2, x, num_classes, dtype=dtype)
     return call(C.one_hot_v2, x, depth=as_int(num_classes, "num_classes"), dtype=dtype)

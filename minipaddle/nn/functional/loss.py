@@ -22,6 +22,7 @@ from ...tensor import creation, linalg, logic, manipulation, search
 from ...tensor import math as M
 from ...tensor.arguments import is_symbolic, is_tensor_like, static_types
 from ...tensor.attribute import detach
+from ...tensor.attribute import shape as shape_of
 from ...tensor.operators import cast_to, number_like
 from ...tensor.stat import mean
 from .activation import log_sigmoid, relu, sigmoid
@@ -137,7 +138,8 @@ def cross_entropy(
     input: floating [..., C, ...]; `use_softmax=False` says that it holds probabilities. label: integers without the class axis
     or with 1 there, or with `soft_label` probabilities in the shape of `input`. weight: [C]. Labels equal to `ignore_index`
     count nothing; the mean divides by the number, or the total weight, of the others, in Programs too (Paddle 2.6.2
-    does not look for the default -100 there). `label_smoothing` e mixes labels with e / C. ValueError for shapes that do not fit, and for a label that is no class.
+    does not look for the default -100 there). `label_smoothing` e mixes labels with e / C. ValueError for shapes that do not
+    fit, and for a label that is no class.
     """
     static_types("cross_entropy", "float16 float32 float64", input=input)
     if reduction not in ("mean", "sum", "none"):
@@ -454,6 +456,8 @@ def dice_loss(input: Any, label: Any, epsilon: float = 0.00001, name: str | None
         )
     if 0 in x.shape:
         raise AssertionError(f"dice_loss: the input must not be empty, got shape {list(x.shape)}")
+    if x.shape[-1] < 0:
+        raise AssertionError(f"dice_loss: the number of classes, the last dimension, must be known, got {list(x.shape)}")
     hot = cast_to(one_hot(manipulation.squeeze(label, [-1]), x.shape[-1]), input.dtype)
     axes = list(range(1, x.ndim))
     both = M.sum(input * hot, axis=axes)
@@ -504,7 +508,11 @@ def kl_div(input: Any, label: Any, reduction: str = "mean", name: str | None = N
     if reduction != "batchmean":
         return _reduced(out, reduction)
     total = _reduced(out, "sum")
-    return total / input.shape[0] if spec_of(input).shape else total
+    sizes = spec_of(input).shape
+    if not sizes:
+        return total
+    # not known before the Program runs: counted there
+    return total / (cast_to(shape_of(input)[0], total.dtype) if sizes[0] < 0 else sizes[0])
 
 
 def poisson_nll_loss(
@@ -606,9 +614,10 @@ def multi_label_soft_margin_loss(
     input: Any, label: Any, weight: Any = None, reduction: str = "mean", name: str | None = None
 ) -> Any:
     """Binary cross entropy of sigmoid(input), averaged over the last axis. input and label: [..., C]; weight: broadcasts."""
-    static_types("multi_label_soft_margin_loss", "float32 float64", input=input, label=label)
+    static_types("multi_label_soft_margin_loss", "float32 float64", input=input)
     _check_reduction(reduction, "multi_label_soft_margin_loss")
     _same_shape(input, label, "multi_label_soft_margin_loss: input and label")
+    label = cast_to(label, input.dtype)  # an int label would make the products ints
     loss = -(label * log_sigmoid(input) + (1 - label) * log_sigmoid(-input))
     if weight is not None:
         loss = loss * weight

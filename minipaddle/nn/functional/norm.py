@@ -12,8 +12,9 @@ from ...core.tensor import TensorBase, isinstance_strict
 from ...ops import elementwise as E
 from ...ops import norm as N
 from ...ops import reduction as R
-from ...ops.shapes import axis_of, product
+from ...ops.shapes import axis_of
 from ...tensor.arguments import static_types
+from ...tensor.attribute import shape as shape_of
 from ...tensor.manipulation import reshape, squeeze, unsqueeze
 from ...tensor.operators import number_like
 from . import pooling
@@ -167,29 +168,34 @@ def local_response_norm(
     name: str | None = None,
 ) -> Any:
     """x / (k + alpha * mean of the squares of `size` neighbouring channels) ** beta (Krizhevsky et al. 2012). x: 3 to 5 axes."""
-    static_types("local_response_norm", "float16 float32", x=x)
+    static_types("local_response_norm", "float16 bfloat16 float32 float64", x=x)
     if data_format not in ("NCL", "NLC", "NCHW", "NHWC", "NCDHW", "NDHWC"):
         raise ValueError(f"data_format should be in one of [NCL, NCHW, NCDHW, NLC, NHWC, NDHWC], but got {data_format}")
     shape = _shape_of("local_response_norm", x)
     if len(shape) < 3:
         raise ValueError(f"Expected 3D or higher dimensionality input, but got {len(shape)} dimensions")
     for i, n in enumerate(shape[1:], 1):
-        if n < 1:
+        if n == 0 or n < -1:
             raise ValueError(f"Expected every dim's size to be larger than 0, but the size of the {i}-th dim is {n}")
     before, after = size // 2, (size - 1) // 2
     squares = unsqueeze(call(E.elementwise_mul, x, x), 1)
     if data_format[-1] == "C":
         pads, window = [before, after, 0, 0], [1, size]
-        middle = [shape[1], product(shape[2:-1]), shape[-1]]
+        middle = [0, -1, shape[-1]]
     else:
         pads, window = [0, 0, before, after], [size, 1]
-        middle = [shape[1], shape[2], product(shape[3:])]
+        middle = [0, 0, -1]
     if len(shape) == 3:
         means = squeeze(pooling.avg_pool2d(pad(squares, pads), window, stride=1), 1)
     else:
         pads = [*pads[:2], 0, 0, *pads[2:]] if data_format[-1] == "C" else [0, 0, *pads]
         window = [1, *window] if data_format[-1] == "C" else [*window, 1]
-        squares = pad(reshape(squares, [shape[0], 1, *middle]), pads, data_format="NCDHW")
-        means = reshape(squeeze(pooling.avg_pool3d(squares, window, stride=1), 1), list(shape))
+        if len(shape) == 5:  # 0 keeps a size, -1 takes what is left
+            if shape[-1] < 0 and data_format[-1] == "C":
+                raise ValueError(f"local_response_norm: the number of channels must be known, got shape {list(shape)}")
+            squares = reshape(squares, [0, 0, *middle])
+        means = squeeze(pooling.avg_pool3d(pad(squares, pads, data_format="NCDHW"), window, stride=1), 1)
+        if len(shape) == 5:
+            means = reshape(means, list(shape) if shape.count(-1) <= 1 else shape_of(x))
     divisor = call(E.pow_, call(E.scale, means, scale=float(alpha), bias=float(k)), factor=float(beta))
     return call(E.elementwise_div, x, divisor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...errors import MisusedTensorError
 from ...ops import conv as C
 from ..functional import conv as F
 from ..functional.vision import pad
@@ -49,6 +50,9 @@ class _ConvNd(Layer):
                 f"{what}: when padding_mode in ['reflect', 'replicate', 'circular'], type of padding must be int, got {padding!r}"
             )
         last = F.channels_are_last(data_format, dims)
+        for name, number in (("in_channels", in_channels), ("out_channels", out_channels), ("groups", groups)):
+            if number < 1:
+                raise MisusedTensorError(f"{what}: {name} must be positive, got {number}")
         if not self._transposed and in_channels % groups:
             raise ValueError(f"{what}: in_channels, {in_channels}, must be divisible by groups, {groups}.")
         self._param_attr, self._bias_attr = weight_attr, bias_attr
