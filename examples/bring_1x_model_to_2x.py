@@ -1,4 +1,5 @@
 """A model that Paddle 1.x saved, without the script that made it: load it, train it further, save it in the form of 2.x."""
+
 from __future__ import annotations
 
 import tempfile
@@ -62,11 +63,16 @@ def main() -> None:
 
     # 4. or take the parameters alone into a network of today
     values = paddle.load(str(folder / "old"))
-    net = paddle.nn.Sequential(paddle.nn.Linear(IMAGE_SIZE, 64), paddle.nn.ReLU(), paddle.nn.Linear(64, CLASS_NUM), paddle.nn.Softmax())
+    net = paddle.nn.Sequential(
+        paddle.nn.Linear(IMAGE_SIZE, 64), paddle.nn.ReLU(), paddle.nn.Linear(64, CLASS_NUM), paddle.nn.Softmax()
+    )
     names = {"0.weight": "fc_0.w_0", "0.bias": "fc_0.b_0", "2.weight": "fc_1.w_0", "2.bias": "fc_1.b_0"}
     net.set_state_dict({new: values[old] for new, old in names.items()})
     x = paddle.to_tensor(Blobs(4).images)
-    print("the same network in 2.x code gives the same:", np.allclose(net(x).numpy(), paddle.jit.load(str(folder / "old"))(x).numpy(), atol=1e-6))
+    print(
+        "the same network in 2.x code gives the same:",
+        np.allclose(net(x).numpy(), paddle.jit.load(str(folder / "old"))(x).numpy(), atol=1e-6),
+    )
 
 
 if __name__ == "__main__":

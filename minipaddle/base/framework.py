@@ -13,7 +13,7 @@ from ..core.program import Block, Operator, Program, Variable
 from ..core.tensor import EagerParamBase, Parameter
 from ..device import is_compiled_with_cuda, is_compiled_with_rocm, is_compiled_with_xpu
 from ..dtypes import DType, as_dtype
-from ..framework import get_flags, set_flags
+from ..framework import get_flags, in_dygraph_mode, in_dynamic_or_pir_mode, in_pir_mode, set_flags, use_pir_api
 from ..static.program import (
     cpu_places,
     cuda_places,
@@ -36,25 +36,10 @@ __all__ = [
     "cuda_places", "default_main_program", "default_startup_program", "device_guard", "dygraph_only", "dtype_is_floating", "get_flags",
     "grad_var_name", "in_dygraph_mode", "in_dynamic_mode", "in_dynamic_or_pir_mode", "in_pir_mode", "is_compiled_with_cuda",
     "is_compiled_with_rocm", "is_compiled_with_xpu", "name_scope", "program_guard", "set_flags", "static_only", "switch_main_program",
-    "switch_startup_program", "unique_name",
+    "switch_startup_program", "unique_name", "use_pir_api",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def in_dygraph_mode() -> bool:
-    """Whether functions compute at once."""
-    return in_dynamic_mode()
-
-
-def in_pir_mode() -> bool:
-    """Never: Programs have one form here."""
-    return False
-
-
-def in_dynamic_or_pir_mode() -> bool:
-    """Whether functions compute at once."""
-    return in_dynamic_mode()
 
 
 _non_static_mode = in_dygraph_mode

@@ -22,7 +22,7 @@ def definition_of(op: Operator) -> Op:
     """The definition of an operator; UnknownOperatorError with its place in the Program if there is none."""
     found = OPS.get(op.type)
     if found is None:
-        unknown = sorted({o.type for b in op.block.program.blocks for o in b.ops if o.type not in OPS})
+        unknown = sorted({o.type for b in op.block.program.blocks for o in b.ops if o.type not in (*OPS, "feed", "fetch")})
         index = next((i for i, o in enumerate(op.block.ops) if o is op), -1)
         import difflib
 

@@ -11,8 +11,9 @@ from ..core.scope import Scope, scope_guard
 from ..device import is_compiled_with_cuda
 from ..framework import get_flags, set_flags
 from ..nn.param_attr import ParamAttr
-from ..static.backward import gradients
+from ..static.backward import append_backward, gradients
 from ..static.executor import BuildStrategy, CompiledProgram, ExecutionStrategy, Executor
+from ..static.extras import WeightNormParamAttr
 from ..static.program import (
     Program,
     Variable,
@@ -58,12 +59,13 @@ Tensor = LoDTensor
 
 __all__ = [
     "BuildStrategy", "CPUPlace", "CUDAPinnedPlace", "CUDAPlace", "CompiledProgram", "DataFeeder", "ExecutionStrategy", "Executor",
-    "LoDTensor", "LoDTensorArray", "ParamAttr", "Program", "Scope", "Tensor", "Variable", "backward", "clip", "core", "cpu_places",
+    "LoDTensor", "LoDTensorArray", "ParamAttr", "Program", "Scope", "Tensor", "Variable", "WeightNormParamAttr",
+    "append_backward", "backward", "clip", "core", "cpu_places",
     "create_lod_tensor", "create_random_int_lodtensor", "cuda_places", "data", "data_feeder", "default_main_program",
     "default_startup_program", "device_guard", "disable_dygraph", "dygraph", "embedding", "enable_dygraph", "executor", "framework",
     "get_flags", "global_scope", "gradients", "in_dygraph_mode", "initializer", "input", "io", "is_compiled_with_cuda", "layers", "load",
-    "load_dygraph", "load_program_state", "lod_tensor", "metrics", "name_scope", "nets", "one_hot", "optimizer", "param_attr", "program_guard",
-    "regularizer", "save", "save_dygraph", "scope_guard", "set_flags", "set_program_state", "unique_name",
+    "load_dygraph", "load_program_state", "lod_tensor", "metrics", "name_scope", "nets", "one_hot", "optimizer", "param_attr",
+    "program_guard", "regularizer", "save", "save_dygraph", "scope_guard", "set_flags", "set_program_state", "unique_name",
 ]  # fmt: skip
 
 

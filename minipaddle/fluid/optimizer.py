@@ -15,10 +15,32 @@ from ..optimizer.optimizer import Accumulator
 from ..static.extras import ExponentialMovingAverage
 
 __all__ = [
-    "Adadelta", "AdadeltaOptimizer", "Adagrad", "AdagradOptimizer", "Adam", "AdamOptimizer", "Adamax", "AdamaxOptimizer", "DecayedAdagrad",
-    "DecayedAdagradOptimizer", "Dpsgd", "DpsgdOptimizer", "ExponentialMovingAverage", "Ftrl", "FtrlOptimizer", "Lamb", "LambOptimizer", "LarsMomentum",
-    "LarsMomentumOptimizer", "Momentum", "MomentumOptimizer", "RMSProp", "RMSPropOptimizer", "SGD", "SGDOptimizer",
-]  # fmt: skip
+    "Adadelta",
+    "AdadeltaOptimizer",
+    "Adagrad",
+    "AdagradOptimizer",
+    "Adam",
+    "AdamOptimizer",
+    "Adamax",
+    "AdamaxOptimizer",
+    "DecayedAdagrad",
+    "DecayedAdagradOptimizer",
+    "Dpsgd",
+    "DpsgdOptimizer",
+    "ExponentialMovingAverage",
+    "Ftrl",
+    "FtrlOptimizer",
+    "Lamb",
+    "LambOptimizer",
+    "LarsMomentum",
+    "LarsMomentumOptimizer",
+    "Momentum",
+    "MomentumOptimizer",
+    "RMSProp",
+    "RMSPropOptimizer",
+    "SGD",
+    "SGDOptimizer",
+]
 
 
 def _rate(value: Any) -> Any:
@@ -81,65 +103,130 @@ class MomentumOptimizer(_Fluid, O.Momentum):
     """Gradient descent with momentum."""
 
     def __init__(
-        self, learning_rate: Any, momentum: float, parameter_list: Any = None, use_nesterov: bool = False, regularization: Any = None,
-        grad_clip: Any = None, name: str | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        learning_rate: Any,
+        momentum: float,
+        parameter_list: Any = None,
+        use_nesterov: bool = False,
+        regularization: Any = None,
+        grad_clip: Any = None,
+        name: str | None = None,
+    ) -> None:
         super().__init__(
-            _rate(learning_rate), momentum, parameters=parameter_list, use_nesterov=use_nesterov, weight_decay=regularization,
-            grad_clip=grad_clip, name=name,
-        )  # fmt: skip
+            _rate(learning_rate),
+            momentum,
+            parameters=parameter_list,
+            use_nesterov=use_nesterov,
+            weight_decay=regularization,
+            grad_clip=grad_clip,
+            name=name,
+        )
 
 
 class AdagradOptimizer(_Fluid, O.Adagrad):
     """Steps divided by the root of the sum of squared gradients (Duchi et al. 2011)."""
 
     def __init__(
-        self, learning_rate: Any, epsilon: float = 1e-6, parameter_list: Any = None, regularization: Any = None, grad_clip: Any = None,
-        name: str | None = None, initial_accumulator_value: float = 0.0,
-    ) -> None:  # fmt: skip
+        self,
+        learning_rate: Any,
+        epsilon: float = 1e-6,
+        parameter_list: Any = None,
+        regularization: Any = None,
+        grad_clip: Any = None,
+        name: str | None = None,
+        initial_accumulator_value: float = 0.0,
+    ) -> None:
         super().__init__(
-            _rate(learning_rate), epsilon, parameters=parameter_list, weight_decay=regularization, grad_clip=grad_clip, name=name,
+            _rate(learning_rate),
+            epsilon,
+            parameters=parameter_list,
+            weight_decay=regularization,
+            grad_clip=grad_clip,
+            name=name,
             initial_accumulator_value=initial_accumulator_value,
-        )  # fmt: skip
+        )
 
 
 class AdamOptimizer(_Fluid, O.Adam):
     """Adam (Kingma and Ba 2015)."""
 
     def __init__(
-        self, learning_rate: Any = 0.001, beta1: Any = 0.9, beta2: Any = 0.999, epsilon: float = 1e-8, parameter_list: Any = None,
-        regularization: Any = None, grad_clip: Any = None, name: str | None = None, lazy_mode: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        learning_rate: Any = 0.001,
+        beta1: Any = 0.9,
+        beta2: Any = 0.999,
+        epsilon: float = 1e-8,
+        parameter_list: Any = None,
+        regularization: Any = None,
+        grad_clip: Any = None,
+        name: str | None = None,
+        lazy_mode: bool = False,
+    ) -> None:
         super().__init__(
-            _rate(learning_rate), beta1, beta2, epsilon, parameters=parameter_list, weight_decay=regularization, grad_clip=grad_clip,
-            lazy_mode=lazy_mode, name=name,
-        )  # fmt: skip
+            _rate(learning_rate),
+            beta1,
+            beta2,
+            epsilon,
+            parameters=parameter_list,
+            weight_decay=regularization,
+            grad_clip=grad_clip,
+            lazy_mode=lazy_mode,
+            name=name,
+        )
 
 
 class AdamaxOptimizer(_Fluid, O.Adamax):
     """Adam with the largest of past gradients instead of their mean square."""
 
     def __init__(
-        self, learning_rate: Any = 0.001, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, parameter_list: Any = None,
-        regularization: Any = None, grad_clip: Any = None, name: str | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        learning_rate: Any = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        parameter_list: Any = None,
+        regularization: Any = None,
+        grad_clip: Any = None,
+        name: str | None = None,
+    ) -> None:
         super().__init__(
-            _rate(learning_rate), beta1, beta2, epsilon, parameters=parameter_list, weight_decay=regularization, grad_clip=grad_clip,
+            _rate(learning_rate),
+            beta1,
+            beta2,
+            epsilon,
+            parameters=parameter_list,
+            weight_decay=regularization,
+            grad_clip=grad_clip,
             name=name,
-        )  # fmt: skip
+        )
 
 
 class RMSPropOptimizer(_Fluid, O.RMSProp):
     """Steps divided by the root of a running mean of squared gradients (Tieleman and Hinton 2012)."""
 
     def __init__(
-        self, learning_rate: Any, rho: float = 0.95, epsilon: float = 1e-6, momentum: float = 0.0, centered: bool = False,
-        parameter_list: Any = None, regularization: Any = None, grad_clip: Any = None, name: str | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        learning_rate: Any,
+        rho: float = 0.95,
+        epsilon: float = 1e-6,
+        momentum: float = 0.0,
+        centered: bool = False,
+        parameter_list: Any = None,
+        regularization: Any = None,
+        grad_clip: Any = None,
+        name: str | None = None,
+    ) -> None:
         super().__init__(
-            _rate(learning_rate), rho, epsilon, momentum, centered, parameters=parameter_list, weight_decay=regularization,
-            grad_clip=grad_clip, name=name,
-        )  # fmt: skip
+            _rate(learning_rate),
+            rho,
+            epsilon,
+            momentum,
+            centered,
+            parameters=parameter_list,
+            weight_decay=regularization,
+            grad_clip=grad_clip,
+            name=name,
+        )
 
 
 class AdadeltaOptimizer(_Fluid, O.Adadelta):
@@ -149,9 +236,15 @@ class AdadeltaOptimizer(_Fluid, O.Adadelta):
     """
 
     def __init__(
-        self, learning_rate: Any, epsilon: float = 1e-6, rho: float = 0.95, parameter_list: Any = None, regularization: Any = None,
-        grad_clip: Any = None, name: str | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        learning_rate: Any,
+        epsilon: float = 1e-6,
+        rho: float = 0.95,
+        parameter_list: Any = None,
+        regularization: Any = None,
+        grad_clip: Any = None,
+        name: str | None = None,
+    ) -> None:
         super().__init__(
             _rate(learning_rate),
             epsilon,
@@ -170,16 +263,31 @@ class LambOptimizer(_Fluid, O.Lamb):
     """Adam whose steps are scaled by the norm of each parameter (You et al. 2020)."""
 
     def __init__(
-        self, learning_rate: Any = 0.001, lamb_weight_decay: float = 0.01, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-6,
-        parameter_list: Any = None, regularization: Any = None, grad_clip: Any = None,
-        exclude_from_weight_decay_fn: Callable[[Any], bool] | None = None, name: str | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        learning_rate: Any = 0.001,
+        lamb_weight_decay: float = 0.01,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-6,
+        parameter_list: Any = None,
+        regularization: Any = None,
+        grad_clip: Any = None,
+        exclude_from_weight_decay_fn: Callable[[Any], bool] | None = None,
+        name: str | None = None,
+    ) -> None:
         if regularization is not None:
             raise ValueError("LambOptimizer decays itself: use lamb_weight_decay instead of regularization")
         super().__init__(
-            _rate(learning_rate), lamb_weight_decay, beta1, beta2, epsilon, parameters=parameter_list, grad_clip=grad_clip,
-            exclude_from_weight_decay_fn=exclude_from_weight_decay_fn, name=name,
-        )  # fmt: skip
+            _rate(learning_rate),
+            lamb_weight_decay,
+            beta1,
+            beta2,
+            epsilon,
+            parameters=parameter_list,
+            grad_clip=grad_clip,
+            exclude_from_weight_decay_fn=exclude_from_weight_decay_fn,
+            name=name,
+        )
 
 
 class _Plain(_Fluid, O.Optimizer):
@@ -213,9 +321,15 @@ class DecayedAdagradOptimizer(_Plain):
     _slots = (Accumulator("Moment", "moment"),)
 
     def __init__(
-        self, learning_rate: Any, decay: float = 0.95, epsilon: float = 1e-6, parameter_list: Any = None, regularization: Any = None,
-        grad_clip: Any = None, name: str | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        learning_rate: Any,
+        decay: float = 0.95,
+        epsilon: float = 1e-6,
+        parameter_list: Any = None,
+        regularization: Any = None,
+        grad_clip: Any = None,
+        name: str | None = None,
+    ) -> None:
         super().__init__(
             learning_rate, parameter_list, regularization, grad_clip, name, decay=float(decay), epsilon=float(epsilon)
         )
@@ -228,9 +342,16 @@ class FtrlOptimizer(_Plain):
     _slots = (Accumulator("SquaredAccumulator", "squared"), Accumulator("LinearAccumulator", "linear"))
 
     def __init__(
-        self, learning_rate: Any, l1: float = 0.0, l2: float = 0.0, lr_power: float = -0.5, parameter_list: Any = None, regularization: Any = None,
-        grad_clip: Any = None, name: str | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        learning_rate: Any,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        lr_power: float = -0.5,
+        parameter_list: Any = None,
+        regularization: Any = None,
+        grad_clip: Any = None,
+        name: str | None = None,
+    ) -> None:
         super().__init__(
             learning_rate,
             parameter_list,
@@ -250,17 +371,33 @@ class LarsMomentumOptimizer(_Plain):
     _slots = (Accumulator("Velocity", "velocity"),)
 
     def __init__(
-        self, learning_rate: Any, momentum: float, lars_coeff: float = 0.001, lars_weight_decay: float = 0.0005, parameter_list: Any = None,
-        regularization: Any = None, grad_clip: Any = None, name: str | None = None, exclude_from_weight_decay: Any = None, epsilon: float = 0.0,
-    ) -> None:  # fmt: skip
+        self,
+        learning_rate: Any,
+        momentum: float,
+        lars_coeff: float = 0.001,
+        lars_weight_decay: float = 0.0005,
+        parameter_list: Any = None,
+        regularization: Any = None,
+        grad_clip: Any = None,
+        name: str | None = None,
+        exclude_from_weight_decay: Any = None,
+        epsilon: float = 0.0,
+    ) -> None:
         if exclude_from_weight_decay:
             raise NotSupportedError(
                 "LarsMomentumOptimizer: exclude_from_weight_decay is not supported; give those parameters an optimizer of their own"
             )
         super().__init__(
-            learning_rate, parameter_list, regularization, grad_clip, name, mu=float(momentum), lars_coeff=float(lars_coeff),
-            lars_weight_decay=[float(lars_weight_decay)], epsilon=float(epsilon),
-        )  # fmt: skip
+            learning_rate,
+            parameter_list,
+            regularization,
+            grad_clip,
+            name,
+            mu=float(momentum),
+            lars_coeff=float(lars_coeff),
+            lars_weight_decay=[float(lars_weight_decay)],
+            epsilon=float(epsilon),
+        )
 
 
 class DpsgdOptimizer(_Plain):
@@ -290,6 +427,16 @@ class DpsgdOptimizer(_Plain):
 
 
 SGD, Momentum, Adagrad, Adam, Adamax, Adadelta, RMSProp, Lamb, Ftrl, DecayedAdagrad, LarsMomentum, Dpsgd = (
-    SGDOptimizer, MomentumOptimizer, AdagradOptimizer, AdamOptimizer, AdamaxOptimizer, AdadeltaOptimizer, RMSPropOptimizer, LambOptimizer,
-    FtrlOptimizer, DecayedAdagradOptimizer, LarsMomentumOptimizer, DpsgdOptimizer,
-)  # fmt: skip
+    SGDOptimizer,
+    MomentumOptimizer,
+    AdagradOptimizer,
+    AdamOptimizer,
+    AdamaxOptimizer,
+    AdadeltaOptimizer,
+    RMSPropOptimizer,
+    LambOptimizer,
+    FtrlOptimizer,
+    DecayedAdagradOptimizer,
+    LarsMomentumOptimizer,
+    DpsgdOptimizer,
+)

@@ -26,7 +26,8 @@ _OTHERS: dict[str, tuple[str, Any]] = {
     "Scale_x": ("FLOAT", 1.0), "Scale_y": ("FLOAT", 1.0), "scale_x": ("FLOAT", 1.0), "scale_out": ("FLOAT", 1.0),
     "scale_y": ("FLOATS", [1.0]),
     "trainer_id": ("INT", 0), "epmap": ("STRINGS", []), "table_names": ("STRINGS", []), "height_sections": ("LONGS", []),
-    "fused_reshape_Out": ("INTS", []), "fused_transpose_Out": ("INTS", []), "overwrite": ("BOOLEAN", True), "data_format": ("STRING", "AnyLayout"),
+    "fused_reshape_Out": ("INTS", []), "fused_transpose_Out": ("INTS", []), "overwrite": ("BOOLEAN", True),
+    "data_format": ("STRING", "AnyLayout"),
 }  # fmt: skip
 
 

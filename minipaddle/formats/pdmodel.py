@@ -16,6 +16,7 @@ from typing import Any
 from .. import dtypes
 from ..core.blocks import has_effect
 from ..core.callsite import remember_text
+from ..core.old_programs import without_recurrent
 from ..core.program import Block, Operator, Program, Variable
 from ..errors import FormatError
 from ..ops.registry import OPS
@@ -781,6 +782,8 @@ def from_inference_program(program: Program) -> tuple[Program, list[str], list[s
     """
     source = program.extra.get("source", "data")
     new = program.clone()
+    if any(op.type == "recurrent" for block in new.blocks for op in block.ops):
+        without_recurrent(new)
     main = new.global_block()
     feeds = [op for op in main.ops if op.type == "feed"]
     fetches = [op for op in main.ops if op.type == "fetch"]

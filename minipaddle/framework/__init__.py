@@ -14,6 +14,7 @@ from ..tensor.random import seed
 from . import random
 from .flags import get_flags, set_flags
 from .io import async_save, clear_async_save_task_queue, load, save
+from .mode import in_dygraph_mode, in_dynamic_mode, in_dynamic_or_pir_mode, in_pir_mode, use_pir_api
 
 __all__ = [
     "Block", "CPUPlace", "CUDAPinnedPlace", "CUDAPlace", "EagerParamBase", "Layer", "ParamAttr", "Parameter", "Program",

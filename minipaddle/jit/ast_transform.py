@@ -239,6 +239,16 @@ def _attributes_set(node: Any) -> list[str]:
     return sorted({p for p in found if p is not None})
 
 
+def _updates(s: ast.stmt) -> set[str]:
+    """Names and attribute chains that an assignment gives a value made of their old one: ``a.b += 1``, ``n = n + 1``."""
+    if isinstance(s, ast.AugAssign):
+        return {p for p in [_path(s.target)] if p is not None}
+    if not isinstance(s, ast.Assign):
+        return set()
+    read = {_path(n) for n in _walk(s.value) if isinstance(n, (ast.Name, ast.Attribute))}
+    return {p for t in s.targets if (p := _path(t)) is not None and p in read}
+
+
 # --- small pieces of syntax
 
 
@@ -573,9 +583,9 @@ def _only_stores(s: ast.AST) -> set[str]:
 
 def _only_truth(node: ast.expr) -> None:
     """Note at the parts of a test that they only count as true or false."""
-    parts = node.values if isinstance(node, ast.BoolOp) else ()
+    parts: list[ast.expr] = node.values if isinstance(node, ast.BoolOp) else []
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        parts = (node.operand,)
+        parts = [node.operand]
     for part in parts:
         part.only_truth = True  # type: ignore[attr-defined]
         _only_truth(part)
@@ -677,22 +687,28 @@ class _Expressions(ast.NodeTransformer):
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         path = _path(node)
-        if isinstance(node.ctx, ast.Load) and path is not None and self.function.watched(path.split(".")[0]):
+        if (
+            isinstance(node.ctx, ast.Load)
+            and path is not None
+            and path not in self.function.updated
+            and self.function.watched(path.split(".")[0])
+        ):
             return self.function.read(path, node)
         if isinstance(node.ctx, (ast.Store, ast.Del)):
             attr = ast.Constant(self.function.mangled(node.attr))
-            node.value = _helper("owner", [self.visit(node.value), attr], node.value)
+            updates = [ast.Constant(True)] if path in self.function.updated else []
+            node.value = _helper("owner", [self.visit(node.value), attr, *updates], node.value)
             return node
         return self.generic_visit(node)  # type: ignore[return-value]
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        if isinstance(node.ctx, ast.Load) and self.function.is_outer(node.id):
+        if isinstance(node.ctx, ast.Load) and self.function.is_outer(node.id) and node.id not in self.function.updated:
             return self.function.read(node.id, node)
         return node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         if isinstance(node.ctx, (ast.Store, ast.Del)):
-            value = self.visit(node.value)
+            value = self.visit_callee(node.value)  # an entry is set: that alone is no reason to look at the others
             node.value = _helper("container", [value], node.value)
             node.slice = self.visit(node.slice)
             return node
@@ -792,7 +808,7 @@ class _Function:
 
     def read(self, path: str, node: ast.expr) -> ast.expr:
         """A read of outside state, noted while tracing."""
-        return _helper("read", [ast.Constant(path), _thunk(copy.deepcopy(node), node)], node)
+        return _helper("read", [ast.Constant(self.mangled(path)), _thunk(copy.deepcopy(node), node)], node)
 
     # rewriting
 
@@ -823,6 +839,7 @@ class _Function:
         return node
 
     shared: set[str] = set()
+    updated: set[str] = frozenset()  # type: ignore[assignment]  # what the statement at work gives a value made of its old one
 
     def block(self, body: Sequence[ast.stmt]) -> list[ast.stmt]:
         """Statements, rewritten."""
@@ -830,11 +847,13 @@ class _Function:
         for s in body:
             outer, self.waiting = self.waiting, []
             declared = _stores(s) & (self.globals | self.nonlocals) if isinstance(s, _ASSIGNMENTS) else ()
+            self.updated = _updates(s)
+            for name in sorted(declared):
+                more = [ast.Constant(True)] if name in self.updated else []
+                note = _helper("wrote", [ast.Constant(name), _thunk(_name(name), s), *more], s)
+                made.append(ast.copy_location(ast.Expr(note), s))
             done = self.statement(s)
             made.extend([*self.waiting, *done])
-            for name in sorted(declared):
-                note = _helper("wrote", [ast.Constant(name), _thunk(_name(name), s)], s)
-                made.append(ast.copy_location(ast.Expr(note), s))
             self.waiting = outer
         return made or [ast.Pass(lineno=1, col_offset=0)]
 

@@ -1032,7 +1032,14 @@ _JOINING = {
 def container(value: Any) -> Any:
     """The object whose entry is assigned; refused where a branch or loop on a Tensor would change it for good."""
     _check_unshared(value, "an entry is assigned")
+    _note_change(value)
     return value
+
+
+def _note_change(value: Any) -> None:
+    recorder = context.recorder
+    if recorder is not None and recorder.notes is not None and type(value) in (list, dict):
+        recorder.notes.changes(value)
 
 
 def _check_unshared(value: Any, what: str) -> None:
@@ -1050,10 +1057,17 @@ def _check_unshared(value: Any, what: str) -> None:
             )  # fmt: skip
 
 
-def owner(value: Any, attribute: str) -> Any:
-    """The object whose attribute is assigned; refused where a branch or loop on a Tensor would change it for good."""
+def owner(value: Any, attribute: str, updates: bool = False) -> Any:
+    """The object whose attribute is assigned; refused where a branch or loop on a Tensor would change it for good.
+
+    updates: the new value is made of the old one.
+    """
     recorder = context.recorder
-    if recorder is None or not recorder.regions or isinstance_strict(value, TensorBase):
+    if recorder is None or isinstance_strict(value, TensorBase):
+        return value
+    if recorder.notes is not None:
+        recorder.notes.writes((id(value), attribute), value, getattr(value, attribute, UNDEFINED_VALUE), updates)
+    if not recorder.regions:
         return value
     if isinstance(value, Layer) and isinstance_strict(value._buffers.get(attribute), Tensor):
         return value  # written by operators
@@ -1070,13 +1084,19 @@ def owner(value: Any, attribute: str) -> Any:
     return value
 
 
-def wrote(name: str, getter: Callable[[], Any]) -> None:
-    """A global or nonlocal variable was assigned; refused where a branch or loop on a Tensor knows nothing of it."""
+def wrote(name: str, getter: Callable[[], Any], updates: bool = False) -> None:
+    """A global or nonlocal variable is to be assigned; refused where a branch or loop on a Tensor knows nothing of it."""
     recorder = context.recorder
-    if recorder is None or not recorder.regions:
+    if recorder is None:
         return
     cells = getter.__closure__
     key = (id(cells[0]), "") if cells else (id(getter.__globals__), name)  # type: ignore[attr-defined]
+    if recorder.notes is not None:
+        try:
+            old = getter()
+        except NameError:
+            old = UNDEFINED_VALUE
+        recorder.notes.writes(key, cells, old, updates)
     for region in recorder.regions:
         if key not in getattr(region.known, "managed", ()):
             raise TracingError(
@@ -1108,6 +1128,7 @@ def call(function: Any) -> Any:
         holder = getattr(function, "__self__", None)
         if isinstance(holder, (list, dict, set, *_FLAT)) and function.__name__ in MUTATORS:
             _check_unshared(holder, f".{function.__name__}()")
+            _note_change(holder)
         return function
     if isinstance(function, Layer):
         return _layer_call(function)
@@ -1185,7 +1206,11 @@ class Notes:
     """
 
     def __init__(self) -> None:
-        self.seen: dict[Any, tuple[str, Callable[[], Any], Any]] = {}
+        self.seen: dict[Any, tuple[str, Callable[[], Any], Any, int]] = {}
+        self.written: dict[tuple[int, str], tuple[Any, Any, bool, int]] = {}  # (kept alive, old value, made of it, when)
+        self.changed: dict[int, tuple[Any, Any]] = {}  # list or dict -> (itself, what it held before)
+        self.effects: list[Callable[[], None]] = []
+        self.clock = 0
         self.branches: dict[tuple[str, bool], int] = {}
         self.code: dict[str, str] = {}
         self.layers: dict[int, Layer] = {}
@@ -1204,7 +1229,21 @@ class Notes:
                 cells.append(id(cell.cell_contents))
             except ValueError:
                 return
-        self.seen.setdefault((path, getter.__code__.co_filename, tuple(cells)), (path, getter, _copied(value)))
+        self.clock += 1
+        key = (path, getter.__code__.co_filename, tuple(cells))
+        if key not in self.seen:
+            self.seen[key] = (path, getter, _copied(value), self.clock)
+
+    def writes(self, key: tuple[int, str], holder: Any, old: Any, updates: bool) -> None:
+        """An attribute or outer variable is to be assigned."""
+        self.clock += 1
+        if key not in self.written:
+            self.written[key] = (holder, _copied(old), updates, self.clock)
+
+    def changes(self, container: Any) -> None:
+        """A list or dict is to be changed."""
+        if id(container) not in self.changed and _is_plain(container):
+            self.changed[id(container)] = (container, _copied(container))
 
     def branch(self, location: str, taken: bool) -> None:
         """A condition on Python values went one way."""
@@ -1222,7 +1261,7 @@ class Notes:
             inside.update(map(id, layer.sublayers(include_self=True)))
             modes = functools.partial(_modes, layer)
             found.append(Guard(f"modes of {layer.full_name()}", modes, modes()))
-        for path, getter, before in self.seen.values():
+        for path, getter, before, when in self.seen.values():
             try:
                 value = getter()
             except Exception:
@@ -1236,9 +1275,63 @@ class Notes:
                 )  # fmt: skip
                 where = lines_of([(code.co_filename, code.co_firstlineno, getattr(function, "__name__", "forward"))])
                 raise TracingError(f"{message}\n  read at\n{where}")
-            if _is_plain(value):
+            if not _is_plain(value):
+                continue
+            start = self._at_the_start(path, getter, value, when)
+            if start is not UNDEFINED_VALUE and start != value:  # the call changes what it depends on: each call does so
+                found.append(Guard(path, getter, start))
+                self.effects.append(_setting(path, getter, _copied(value)))
+            else:
                 found.append(Guard(path, getter, _copied(value)))
         return found
+
+    def _at_the_start(self, path: str, getter: Callable[[], Any], value: Any, when: int) -> Any:
+        """What the call began with where it depends on that and changes it, else the mark for no value."""
+        if id(value) in self.changed and self.changed[id(value)][0] is value:
+            return self.changed[id(value)][1]
+        place = _place(path, getter)
+        if place is None:
+            return UNDEFINED_VALUE
+        _, old, updates, written = self.written.get(place, (None, UNDEFINED_VALUE, False, 0))
+        return old if _is_plain(old) and (updates or when < written) else UNDEFINED_VALUE
+
+
+def _holder_of(path: str, getter: Callable[[], Any]) -> Any:
+    """The object that holds the last attribute of a path."""
+    root, *parts = path.split(".")
+    cells = getter.__closure__
+    at = cells[0].cell_contents if cells else getter.__globals__[root]  # type: ignore[attr-defined]
+    for part in parts[:-1]:
+        at = getattr(at, part)
+    return at
+
+
+def _place(path: str, getter: Callable[[], Any]) -> tuple[int, str] | None:
+    """The key of a path in `Notes.written`."""
+    cells = getter.__closure__
+    if "." not in path:
+        return (id(cells[0]), "") if cells else (id(getter.__globals__), path)  # type: ignore[attr-defined]
+    try:
+        return id(_holder_of(path, getter)), path.rpartition(".")[2]
+    except (AttributeError, KeyError, ValueError):
+        return None
+
+
+def _setting(path: str, getter: Callable[[], Any], value: Any) -> Callable[[], None]:
+    """A function that gives the variable or attribute this value, or a list or dict this content."""
+
+    def apply() -> None:
+        now = getter()
+        if type(now) in (list, dict) and type(now) is type(value):
+            _written_back(now, _copied(value))
+        elif "." in path:
+            setattr(_holder_of(path, getter), path.rpartition(".")[2], value)
+        elif getter.__closure__:
+            getter.__closure__[0].cell_contents = value
+        else:
+            getter.__globals__[path] = value  # type: ignore[attr-defined]
+
+    return apply
 
 
 def _modes(layer: Layer) -> list[bool]:

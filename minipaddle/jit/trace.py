@@ -144,6 +144,7 @@ class ConcreteProgram:
         self.code: dict[str, str] = {}
         self.facts: dict[str, str] = {}
         self.reason = ""
+        self.effects: list[Callable[[], None]] = []  # what a call does to Python values that it depends on
         self.parts: list[tuple[Layer, list[Any]]] = []  # the Layers that were called, and what they consisted of
         self.edits = 0
         self.number_of_forward_ops = len(main_program.global_block().ops)
@@ -174,6 +175,8 @@ class ConcreteProgram:
 
     def restore(self, values: Sequence[Any]) -> Any:
         """Result values put into the structure the function returned."""
+        for effect in self.effects:
+            effect()
         if self.template is _ONE:
             return values[0]
         source = iter(values)
@@ -257,6 +260,7 @@ def trace(
     # an input that was changed in place goes by another name now; what is fed keeps its own
     made = ConcreteProgram(program, [block.vars[name] for name in fed], outputs, recorder.captured, template, function, baked)
     made.frozen, made.branches, made.code = notes.guards(function), dict(notes.branches), dict(notes.code)
+    made.effects = notes.effects
     used = ([owner] if isinstance(owner, Layer) else []) + list(notes.layers.values())
     made.parts, made.edits = [(layer, parts_of(layer)) for layer in used], edits[0]
     return made

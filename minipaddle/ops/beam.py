@@ -27,11 +27,21 @@ def _best(items: list[Item], size: int) -> list[Item]:
 
 
 def _search(
-    pre_ids: Any, pre_scores: Any, ids: Any, scores: Any, level: int, beam_size: int, end_id: int, is_accumulated: bool, lod: Lod | None
+    pre_ids: Any,
+    pre_scores: Any,
+    ids: Any,
+    scores: Any,
+    level: int,
+    beam_size: int,
+    end_id: int,
+    is_accumulated: bool,
+    lod: Lod | None,
 ) -> tuple[list[list[Item]], tuple[int, ...]]:
     """For each row what it goes on with, and the offsets of the source sentences in rows."""
     if lod is None or not 0 <= level < len(lod):
-        raise ValueError(f"Input(scores) must have a LoD with level {level} that says which rows belong to which source sentence")
+        raise ValueError(
+            f"Input(scores) must have a LoD with level {level} that says which rows belong to which source sentence"
+        )
     sources = np.asarray(lod[level])
     for below in lod[level + 1 :]:
         sources = np.asarray(below)[sources]
@@ -40,7 +50,9 @@ def _search(
     new = new.reshape(rows, width)
     named = np.broadcast_to(np.arange(width), new.shape) if ids is None else _host(ids).reshape(rows, width)
     if len(before) != rows or len(total) != rows or sources[-1] != rows:
-        raise ValueError(f"pre_ids, pre_scores, scores and the LoD must speak of the same rows, got {len(before)}, {len(total)}, {rows}, {sources[-1]}")
+        raise ValueError(
+            f"pre_ids, pre_scores, scores and the LoD must speak of the same rows, got {len(before)}, {len(total)}, {rows}, {sources[-1]}"
+        )
     chosen: list[list[Item]] = [[] for _ in range(rows)]
     for a, b in zip(sources[:-1], sources[1:], strict=True):
         items: list[Item] = []
@@ -68,7 +80,19 @@ def _infer_search(pre_ids: Spec, pre_scores: Spec, ids: Spec | None, scores: Spe
     infer=_infer_search,
     lod="scores -> selected_ids, selected_scores",
 )
-def beam_search(xp, pre_ids, pre_scores, ids, scores, *, level: int = 0, beam_size: int, end_id: int, is_accumulated: bool = True, lod=None):
+def beam_search(
+    xp,
+    pre_ids,
+    pre_scores,
+    ids,
+    scores,
+    *,
+    level: int = 0,
+    beam_size: int,
+    end_id: int,
+    is_accumulated: bool = True,
+    lod=None,
+):
     chosen, _ = _search(pre_ids, pre_scores, ids, scores, level, beam_size, end_id, is_accumulated, lod)
     items = [item for found in chosen for item in found]
     return (
@@ -131,5 +155,8 @@ def beam_search_decode(xp, ids, scores, *, beam_size: int, end_id: int, lod=None
 @beam_search_decode.lod
 def _(xp, ids, scores, *, beam_size, end_id, lod=None):
     found = _sentences(ids, scores, end_id, lod)
-    made = ((0, *np.cumsum([len(s) for s in found]).tolist()), (0, *np.cumsum([len(words) for s in found for words, _ in s]).tolist()))
+    made = (
+        (0, *np.cumsum([len(s) for s in found]).tolist()),
+        (0, *np.cumsum([len(words) for s in found for words, _ in s]).tolist()),
+    )
     return made, made

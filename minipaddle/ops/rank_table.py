@@ -183,8 +183,13 @@ def _infer_split(x: Spec, mask: Spec, **_: Any) -> tuple[Spec, Spec]:
     return Spec((-1, *x.shape[1:]), x.dtype), Spec((-1, *x.shape[1:]), x.dtype)
 
 
-@op("split_lod_tensor", "X, Mask -> OutTrue, OutFalse", infer=_infer_split, grad="X#, Mask, OutTrue@GRAD, OutFalse@GRAD -> X@GRAD",
-    lod="X -> OutTrue, OutFalse")  # fmt: skip
+@op(
+    "split_lod_tensor",
+    "X, Mask -> OutTrue, OutFalse",
+    infer=_infer_split,
+    grad="X#, Mask, OutTrue@GRAD, OutFalse@GRAD -> X@GRAD",
+    lod="X -> OutTrue, OutFalse",
+)
 def split_lod_tensor(xp, x, mask, *, level: int = 0, lod=None):
     yes, no = _parted(x, mask, lod)
     return x.take(xp.asarray(yes[0]), axis=0), x.take(xp.asarray(no[0]), axis=0)
@@ -221,8 +226,13 @@ def _infer_merge(x: Any, mask: Spec, yes: Spec, no: Spec, **_: Any) -> Spec:
     return Spec((-1, *yes.shape[1:]), yes.dtype)
 
 
-@op("merge_lod_tensor", "X?, Mask, InTrue, InFalse -> Out", infer=_infer_merge, grad="Mask, InTrue#, InFalse#, Out@GRAD -> InTrue@GRAD, InFalse@GRAD",
-    lod="InTrue, InFalse -> Out")  # fmt: skip
+@op(
+    "merge_lod_tensor",
+    "X?, Mask, InTrue, InFalse -> Out",
+    infer=_infer_merge,
+    grad="Mask, InTrue#, InFalse#, Out@GRAD -> InTrue@GRAD, InFalse@GRAD",
+    lod="InTrue, InFalse -> Out",
+)
 def merge_lod_tensor(xp, x, mask, yes, no, *, level: int = 0, lod=(None, None)):
     places, _ = _places(mask, yes, no, lod)
     like = yes if yes.shape[0] else no

@@ -55,15 +55,35 @@ def _infer_nce(
 
 
 @op(
-    "nce", "Input, Label, Weight, Bias?, SampleWeight?, CustomDistProbs?, CustomDistAlias?, CustomDistAliasProbs? -> Cost, SampleLogits~, SampleLabels~",
-    infer=_infer_nce, random=True, lod="-> Cost=Input",
-    grad="Input, Label#, Weight, Bias?#, SampleWeight?, CustomDistProbs?, SampleLogits, SampleLabels, Cost@GRAD -> Input@GRAD, Weight@GRAD, Bias@GRAD",
-)  # fmt: skip
+    "nce",
+    "Input, Label, Weight, Bias?, SampleWeight?, CustomDistProbs?, CustomDistAlias?, CustomDistAliasProbs? -> "
+    "Cost, SampleLogits~, SampleLabels~",
+    infer=_infer_nce,
+    random=True,
+    lod="-> Cost=Input",
+    grad="Input, Label#, Weight, Bias?#, SampleWeight?, CustomDistProbs?, SampleLogits, SampleLabels, Cost@GRAD -> "
+    "Input@GRAD, Weight@GRAD, Bias@GRAD",
+)
 def nce(
-    xp, x, label, weight, bias=None, sample_weight=None, probabilities=None, alias=None, alias_probabilities=None, *, num_total_classes: int,
-    num_neg_samples: int = 10, sampler: int = 0, seed: int = 0, is_sparse: bool = False, remote_prefetch: bool = False, is_test: bool = False,
+    xp,
+    x,
+    label,
+    weight,
+    bias=None,
+    sample_weight=None,
+    probabilities=None,
+    alias=None,
+    alias_probabilities=None,
+    *,
+    num_total_classes: int,
+    num_neg_samples: int = 10,
+    sampler: int = 0,
+    seed: int = 0,
+    is_sparse: bool = False,
+    remote_prefetch: bool = False,
+    is_test: bool = False,
     custom_neg_classes: Ints = (),
-):  # fmt: skip
+):
     """Noise-contrastive estimation (Gutmann and Hyvärinen 2010): each row's labels against `num_neg_samples` drawn classes."""
     true = label.reshape(x.shape[0], -1).astype(np.int64)
     if true.size and (int(true.min()) < 0 or int(true.max()) >= num_total_classes):
@@ -90,8 +110,21 @@ def nce(
 
 @nce.backward
 def _(
-    xp, x, label, weight, bias, sample_weight, probabilities, o, classes, d_cost, *, num_total_classes: int, num_neg_samples: int = 10, sampler: int = 0
-):  # fmt: skip
+    xp,
+    x,
+    label,
+    weight,
+    bias,
+    sample_weight,
+    probabilities,
+    o,
+    classes,
+    d_cost,
+    *,
+    num_total_classes: int,
+    num_neg_samples: int = 10,
+    sampler: int = 0,
+):
     q = _probability(xp, classes, sampler, num_total_classes, probabilities, x.dtype) * x.dtype.type(num_neg_samples)
     chosen = xp.arange(classes.shape[1]) < (label.shape[1] if len(label.shape) == 2 else 1)
     d = xp.where(chosen, q * (o - 1), o * (1 - o)) / (o + q) * d_cost.reshape(-1, 1)

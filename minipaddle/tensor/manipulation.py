@@ -277,14 +277,14 @@ def as_real(x: Any, name: str | None = None) -> Any:
 
 
 def _tensor_list(x: Any, what: str) -> list[Any]:
-    """A list of tensors out of a list or tuple. ValueError for anything else, as Paddle."""
+    """A list of tensors out of a list or tuple. WrongTypeError for anything else."""
     if not isinstance(x, (list, tuple)):
-        raise ValueError(f"{what} takes a list or tuple of Tensors, got {type(x).__name__}")
+        raise WrongTypeError(f"{what} takes a list or tuple of Tensors, got {type(x).__name__}")
     if not x:
         raise ValueError(f"{what} takes at least one Tensor, got an empty {type(x).__name__}")
     for i, v in enumerate(x):
         if not is_tensor_like(v):
-            raise ValueError(f"{what}: item {i} must be a Tensor, got {type(v).__name__}")
+            raise WrongTypeError(f"{what}: item {i} must be a Tensor, got {type(v).__name__}")
     return list(x)
 
 

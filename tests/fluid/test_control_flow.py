@@ -141,7 +141,9 @@ def test_dynamic_rnn_keeps_the_order_of_the_sentences(static: None) -> None:
     first = np.array([[100.0, 0.0], [200.0, 0.0], [300.0, 0.0]], "float32")
     feed = {"x": fluid.create_lod_tensor(a, [[2, 4, 1]], fluid.CPUPlace()), "start": first}
     (out,) = run([rnn()], feed, numpy=False)
-    wanted = np.concatenate([np.cumsum(a[s:e], 0) + f for (s, e), f in zip([(0, 2), (2, 6), (6, 7)], first, strict=True)])
+    wanted = np.concatenate(
+        [np.cumsum(a[s:e], 0) + f for (s, e), f in zip([(0, 2), (2, 6), (6, 7)], first, strict=True)]
+    )
     np.testing.assert_allclose(np.asarray(out), wanted)
     assert out.lod() == [[0, 2, 6, 7]]
 
@@ -161,8 +163,12 @@ def test_beam_search_in_a_loop(static: None) -> None:
         word, state, score = L.array_read(ids, i), L.array_read(states, i), L.array_read(scores, i)
         state = L.sequence_expand(state, score)
         vector = L.embedding(word, [12, 6], param_attr=attr(name="emb"))
-        state = L.fc([state, vector], 6, act="tanh", param_attr=[attr(name="w0"), attr(name="w1")], bias_attr=attr(name="b0"))
-        chances = L.fc(L.lod_reset(state, y=score), 12, act="softmax", param_attr=attr(name="w2"), bias_attr=attr(name="b2"))
+        state = L.fc(
+            [state, vector], 6, act="tanh", param_attr=[attr(name="w0"), attr(name="w1")], bias_attr=attr(name="b0")
+        )
+        chances = L.fc(
+            L.lod_reset(state, y=score), 12, act="softmax", param_attr=attr(name="w2"), bias_attr=attr(name="b2")
+        )
         best, which = L.topk(chances, k=2)
         total = L.elementwise_add(L.log(best), L.reshape(score, [-1]), axis=0)
         chosen, sums = L.beam_search(word, score, which, total, 2, end_id=1)
@@ -175,7 +181,9 @@ def test_beam_search_in_a_loop(static: None) -> None:
     exe.run(fluid.default_startup_program())
     rng = np.random.RandomState(0)
     for p in sorted(fluid.default_main_program().all_parameters(), key=lambda p: p.name):
-        fluid.global_scope().find_var(p.name).get_tensor().set((rng.standard_normal(tuple(p.shape)) * 1.5).astype("float32"), fluid.CPUPlace())
+        fluid.global_scope().find_var(p.name).get_tensor().set(
+            (rng.standard_normal(tuple(p.shape)) * 1.5).astype("float32"), fluid.CPUPlace()
+        )
     ragged = [[1] * 3, [1] * 3]
     feed = {
         "context": rng.standard_normal((3, 6)).astype("float32"),
@@ -184,8 +192,49 @@ def test_beam_search_in_a_loop(static: None) -> None:
     }
     found, sums = exe.run(feed=feed, fetch_list=[words, values], return_numpy=False)
     assert np.asarray(found).tolist() == [
-        0, 5, 8, 8, 8, 8, 8, 0, 8, 8, 8, 8, 8, 8, 0, 10, 5, 8, 8, 8, 8, 0, 10, 8, 8, 8, 8, 8, 0, 8, 2, 8, 2, 11, 4, 0, 8, 2, 8, 2, 11, 0
-    ]  # fmt: skip
+        0,
+        5,
+        8,
+        8,
+        8,
+        8,
+        8,
+        0,
+        8,
+        8,
+        8,
+        8,
+        8,
+        8,
+        0,
+        10,
+        5,
+        8,
+        8,
+        8,
+        8,
+        0,
+        10,
+        8,
+        8,
+        8,
+        8,
+        8,
+        0,
+        8,
+        2,
+        8,
+        2,
+        11,
+        4,
+        0,
+        8,
+        2,
+        8,
+        2,
+        11,
+        0,
+    ]
     assert found.lod() == [[0, 2, 4, 6], [0, 7, 14, 21, 28, 35, 42]]
     np.testing.assert_allclose(np.asarray(sums)[:4], [1.0, 0.3264, 0.0704, -0.1904], atol=2e-4)
 
@@ -201,7 +250,11 @@ def test_nce_trains_and_samples_as_asked(static: None) -> None:
     x, y = fluid.data("x", [None, 4]), fluid.data("y", [None, 1], "int64")
     dist = np.full(6, 0.1)
     dist[5] = 0.5
-    costs = [L.nce(x, y, 6, num_neg_samples=3), L.nce(x, y, 6, sampler="log_uniform"), L.nce(x, y, 6, sampler="custom_dist", custom_dist=dist)]
+    costs = [
+        L.nce(x, y, 6, num_neg_samples=3),
+        L.nce(x, y, 6, sampler="log_uniform"),
+        L.nce(x, y, 6, sampler="custom_dist", custom_dist=dist),
+    ]
     loss = L.mean(L.sums(costs))
     fluid.optimizer.Adam(0.1).minimize(loss)
     exe = fluid.Executor(fluid.CPUPlace())

@@ -88,8 +88,27 @@ def activations(rng):
     x = static.data("x", [None, 6])
     h = static.nn.fc(x, 6)
     slope = static.create_parameter([1], "float32", default_initializer=nn.initializer.Constant(0.25))
-    functions = [F.relu, F.leaky_relu, F.elu, F.selu, F.sigmoid, paddle.tanh, F.softplus, F.silu, F.mish, F.relu6, F.hardsigmoid, paddle.square]
-    made = [f(h) for f in functions] + [F.log_softmax(h), paddle.sign(h), paddle.clip(h, -1.0, 1.0), paddle.pow(h, 3.0), F.prelu(h, slope)]
+    functions = [
+        F.relu,
+        F.leaky_relu,
+        F.elu,
+        F.selu,
+        F.sigmoid,
+        paddle.tanh,
+        F.softplus,
+        F.silu,
+        F.mish,
+        F.relu6,
+        F.hardsigmoid,
+        paddle.square,
+    ]
+    made = [f(h) for f in functions] + [
+        F.log_softmax(h),
+        paddle.sign(h),
+        paddle.clip(h, -1.0, 1.0),
+        paddle.pow(h, 3.0),
+        F.prelu(h, slope),
+    ]
     loss = paddle.mean(paddle.add_n([*made, paddle.sqrt(paddle.abs(h) + 1.0), paddle.exp(h * 0.1)]))
     paddle.optimizer.Adagrad(0.01).minimize(loss)
     return loss, {"x": random(rng, 5, 6)}
@@ -121,10 +140,17 @@ def picking(rng):
     x, i = static.data("x", [None, 6]), static.data("i", [3], "int64")
     h = static.nn.fc(x, 6)
     found = [
-        paddle.gather(h, i), paddle.topk(h, 2)[0], paddle.where(h > 0.0, h, h * 0.1), paddle.cumsum(h, axis=1), paddle.prod(h, axis=1),
-        paddle.min(h, axis=1), paddle.logsumexp(h, axis=1), paddle.maximum(h, h * 0.5), paddle.index_select(h, i, axis=1),
+        paddle.gather(h, i),
+        paddle.topk(h, 2)[0],
+        paddle.where(h > 0.0, h, h * 0.1),
+        paddle.cumsum(h, axis=1),
+        paddle.prod(h, axis=1),
+        paddle.min(h, axis=1),
+        paddle.logsumexp(h, axis=1),
+        paddle.maximum(h, h * 0.5),
+        paddle.index_select(h, i, axis=1),
         paddle.slice(h, [0], [0], [2]),
-    ]  # fmt: skip
+    ]
     loss = paddle.norm(h)
     for v in found:
         loss = loss + paddle.mean(v)

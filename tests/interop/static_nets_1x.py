@@ -1,4 +1,5 @@
 """Training Programs of many kinds in the code of Paddle 1.x. Both frameworks run this file: FLUID_MODULE says which one `fluid` is."""
+
 # Paddle 1.8 runs on Python 3.7: no newer syntax here.
 # ruff: noqa: UP006, UP031, UP035, UP045
 from __future__ import annotations
@@ -37,11 +38,39 @@ def total(values: List[Any]) -> Any:
 def activations(rng):
     h = L.fc(fluid.data("x", [None, 6], "float32"), 6)
     functions = [
-        L.relu, L.selu, L.sigmoid, L.tanh, L.softplus, L.swish, L.relu6, L.hard_sigmoid, L.square, L.softmax, L.hard_swish, L.softsign, L.gelu,
-        L.stanh, L.soft_relu, L.logsigmoid, L.tanh_shrink, L.sign,
-    ]  # fmt: skip
-    made = [f(h) for f in functions] + [L.leaky_relu(h, 0.1), L.elu(h, 0.7), L.clip(h, -1.0, 1.0), L.pow(h, 3.0), L.prelu(h, "all")]
-    made += [L.brelu(h, -1.0, 1.0), L.thresholded_relu(h, 0.2), L.hard_shrink(h, 0.2), L.softshrink(h, 0.2), L.cumsum(h, axis=1)]
+        L.relu,
+        L.selu,
+        L.sigmoid,
+        L.tanh,
+        L.softplus,
+        L.swish,
+        L.relu6,
+        L.hard_sigmoid,
+        L.square,
+        L.softmax,
+        L.hard_swish,
+        L.softsign,
+        L.gelu,
+        L.stanh,
+        L.soft_relu,
+        L.logsigmoid,
+        L.tanh_shrink,
+        L.sign,
+    ]
+    made = [f(h) for f in functions] + [
+        L.leaky_relu(h, 0.1),
+        L.elu(h, 0.7),
+        L.clip(h, -1.0, 1.0),
+        L.pow(h, 3.0),
+        L.prelu(h, "all"),
+    ]
+    made += [
+        L.brelu(h, -1.0, 1.0),
+        L.thresholded_relu(h, 0.2),
+        L.hard_shrink(h, 0.2),
+        L.softshrink(h, 0.2),
+        L.cumsum(h, axis=1),
+    ]
     loss = L.mean(L.sums(made))
     fluid.optimizer.Adadelta(0.5).minimize(loss)
     return loss, {"x": random(rng, 5, 6)}
@@ -75,9 +104,16 @@ def shapes(rng):
     a, b = L.split(h, 2, dim=1)
     s = L.stack([a, b], axis=1)
     made = [
-        L.expand(s, [1, 2, 1]), L.gather(h, L.assign(np.array([0, 2], "int64"))), L.reverse(h, [1]), L.concat([a, b, L.unstack(s, axis=1)[0]], axis=1),
-        L.slice(h, [1], [2], [7]), L.flatten(s), L.elementwise_max(a, b), L.matmul(s, s, transpose_y=True), L.topk(h, 3)[0],
-    ]  # fmt: skip
+        L.expand(s, [1, 2, 1]),
+        L.gather(h, L.assign(np.array([0, 2], "int64"))),
+        L.reverse(h, [1]),
+        L.concat([a, b, L.unstack(s, axis=1)[0]], axis=1),
+        L.slice(h, [1], [2], [7]),
+        L.flatten(s),
+        L.elementwise_max(a, b),
+        L.matmul(s, s, transpose_y=True),
+        L.topk(h, 3)[0],
+    ]
     loss = total(made) + L.reduce_mean(L.reduce_sum(h, dim=1)) + L.reduce_max(h) + L.mean(L.reduce_prod(a, dim=1))
     fluid.optimizer.RMSProp(0.01).minimize(loss)
     return loss, {"x": random(rng, 3, 4, 6)}
@@ -101,9 +137,14 @@ def sequences(rng):
     pools = [L.sequence_pool(h, k) for k in ("sum", "average", "sqrt", "max", "first", "last")]
     padded, length = L.sequence_pad(h, L.assign(np.array([0.0], "float32")))
     made = [
-        L.sequence_pool(L.sequence_reverse(h), "first"), L.sequence_expand(pools[0], w), L.sequence_expand_as(pools[1], w), L.sequence_concat([h, e]),
-        L.sequence_unpad(padded, length), L.sequence_reshape(h, 3), padded,
-    ]  # fmt: skip
+        L.sequence_pool(L.sequence_reverse(h), "first"),
+        L.sequence_expand(pools[0], w),
+        L.sequence_expand_as(pools[1], w),
+        L.sequence_concat([h, e]),
+        L.sequence_unpad(padded, length),
+        L.sequence_reshape(h, 3),
+        padded,
+    ]
     loss = total(pools + made)
     fluid.optimizer.Adagrad(0.1).minimize(loss)
     return loss, words(rng)
@@ -192,7 +233,10 @@ def save_all(folder: str) -> Dict[str, Any]:
             parameters = sorted(main.all_parameters(), key=lambda p: p.name)
             fluid.set_program_state(main, {p.name: 0.3 * random(rng, *p.shape) for p in parameters})
             fluid.save(main, folder + "/" + name)
-            given = {k: [v[0].tolist(), v[1]] if isinstance(v, tuple) else [v.tolist(), str(v.dtype)] for k, v in feed.items()}
+            given = {
+                k: [v[0].tolist(), v[1]] if isinstance(v, tuple) else [v.tolist(), str(v.dtype)]
+                for k, v in feed.items()
+            }
             found[name] = {"loss": loss.name, "feed": given, "losses": steps(main, feed, loss.name)}
     with open(folder + "/losses.json", "w") as file:
         json.dump(found, file)
@@ -212,7 +256,8 @@ def train_all(folder: str) -> Dict[str, Any]:
                 for key, value in fluid.load_program_state(folder + "/" + name).items():
                     fluid.global_scope().var(key).get_tensor().set(value, fluid.CPUPlace())
                 feed = {
-                    k: np.array(v, how) if isinstance(how, str) else (np.array(v, "int64"), how) for k, (v, how) in entry["feed"].items()
+                    k: np.array(v, how) if isinstance(how, str) else (np.array(v, "int64"), how)
+                    for k, (v, how) in entry["feed"].items()
                 }
                 found[name] = steps(program, feed, entry["loss"])
         except Exception as error:

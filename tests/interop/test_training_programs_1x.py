@@ -1,4 +1,4 @@
-"""Training Programs in the form of 1.x: what `fluid.save` writes here, real Paddle 1.8.5 trains with the same losses, and the other way round."""
+"""Training Programs in the form of 1.x: real Paddle 1.8.5 trains what `fluid.save` writes here, with the same losses, and the reverse."""
 
 from __future__ import annotations
 

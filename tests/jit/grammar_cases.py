@@ -1108,6 +1108,22 @@ class Attributes(nn.Layer):
         return self.total * self.__scale + self.last
 
 
+@case("Python state that a call reads and changes: a Program for each value", SIGNS, saves=False)
+class Counting(nn.Layer):
+    def __init__(self):
+        super().__init__()
+        self.count, self.turn, self.log = 0, 0, []
+
+    def forward(self, x):
+        self.count += 1
+        self.log.append(self.count % 2)
+        y = x * self.count + sum(self.log)
+        if self.turn == 1:
+            y = -y
+        self.turn = (self.turn + 1) % 2
+        return y if x.sum() > 0 else y + 1
+
+
 @case("`@paddle.no_grad()` on a function", TRIPS)
 def no_grad_decorator(x, n):
     @paddle.no_grad()

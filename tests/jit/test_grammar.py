@@ -155,7 +155,8 @@ def test_refused_with_line_and_remedy(name: str) -> None:
     assert "what to do" in text
 
 
-def test_the_page_is_up_to_date() -> None:
-    script = Path(__file__).parents[2] / "docs" / "generate_supported.py"
-    done = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("script", ["generate_supported.py", "generate_walkthrough.py"])
+def test_the_pages_are_up_to_date(script: str) -> None:
+    path = Path(__file__).parents[2] / "docs" / script
+    done = subprocess.run([sys.executable, str(path), "--check"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -37,7 +37,9 @@ def test_the_form_and_its_value(kind: str) -> None:
     count = len(static.default_main_program().global_block().ops)
     (gradient,) = static.gradients([paddle.sum(y)], [x])
     written = [op.type for op in static.default_main_program().global_block().ops[count:]]
-    assert kind in written and not {f"{t}_grad" for t in ("split", "scale", "sum", "assign", "cast", "unbind", "flip", "print")} & set(written)
+    assert kind in written and not {
+        f"{t}_grad" for t in ("split", "scale", "sum", "assign", "cast", "unbind", "flip", "print")
+    } & set(written)
     got = static.Executor().run(feed={"x": A}, fetch_list=[gradient])[0]
     paddle.disable_static()
     t = paddle.to_tensor(A, stop_gradient=False)
@@ -66,7 +68,9 @@ def test_recurrent_layers_of_an_open_batch() -> None:
 def test_layers_of_static_nn_on_sequences_and_others() -> None:
     x = static.data("x", [None, 2], lod_level=1)
     pooled = static.nn.sequence_pool(static.nn.sequence_conv(x, 3), "sum")
-    picture, offset, mask = (static.data(n, s) for n, s in (("p", [1, 2, 5, 5]), ("o", [1, 18, 5, 5]), ("m", [1, 9, 5, 5])))
+    picture, offset, mask = (
+        static.data(n, s) for n, s in (("p", [1, 2, 5, 5]), ("o", [1, 18, 5, 5]), ("m", [1, 9, 5, 5]))
+    )
     moved = static.nn.deform_conv2d(picture, offset, mask, 4, 3, padding=1)
     assert pooled.shape == (-1, 3) and moved.shape == (1, 4, 5, 5)
     assert static.nn.static_pylayer(lambda a: a * 2, [x]).stop_gradient

@@ -12,9 +12,12 @@ from ...ops.registry import find_op
 from ..layers import nn as functions
 
 __all__ = [
-    "BatchNorm", "Conv2D", "Conv2DTranspose", "Dropout", "Embedding", "GRUUnit", "GroupNorm", "InstanceNorm", "LayerNorm", "Linear",
-    "PRelu", "Pool2D",
+    "BCELoss", "BatchNorm", "Conv2D", "Conv2DTranspose", "Dropout", "Embedding", "GRUUnit", "GroupNorm", "InstanceNorm", "L1Loss",
+    "LayerNorm", "Linear", "MSELoss", "NLLLoss", "PRelu", "Pool2D",
 ]  # fmt: skip
+
+
+BCELoss, L1Loss, MSELoss, NLLLoss = N.BCELoss, N.L1Loss, N.MSELoss, N.NLLLoss
 
 
 def _activated(x: Any, act: str | None) -> Any:

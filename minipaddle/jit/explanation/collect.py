@@ -14,7 +14,7 @@ from ...backend import rng
 from ...backend import xp as backend
 from ...compiler import interpret
 from ...core import cost
-from ...core.blocks import EMPTY, LOOPS, has_effect, resolve
+from ...core.blocks import EMPTY, has_effect, resolve
 from ...core.callsite import stored_text
 from ...core.grad_mode import no_grad
 from ...core.listing import telling_attrs
@@ -171,7 +171,7 @@ def _rows(block: Block, ops: Sequence[Operator], sizes: _Sizes, depth: int = 0, 
             [(slot, [(n, _describe(block, n)) for n in names if n != EMPTY]) for slot, names in op.outputs.items() if names],
             {k: _attr_text(v) for k, v in telling_attrs(op).items() if k not in ("op_role", "op_role_var")},
             op.layer, [], _shown(op, definition, block), block.idx, depth,
-            (None if op.type in LOOPS else 0) if op.sub_blocks else cost.operations_of(op.type, slots["in"], slots["out"], op.attrs),
+            0 if op.sub_blocks else cost.operations_of(op.type, slots["in"], slots["out"], op.attrs),
             sum(s.size * s.dtype.itemsize for s in known) if len(known) == len(own) else None,
         )))  # fmt: skip
         for index in op.sub_blocks:

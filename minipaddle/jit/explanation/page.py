@@ -244,11 +244,12 @@ def _section(id: str, title: str, content: str, count: str = "", is_open: bool =
 
 def _cards(report: Report) -> str:
     fused = f", {report.fused} operators fused" if report.fused else ""
+    trips = ", one trip of each loop" if report.has_loops else ""
     without = f", without {', '.join(report.uncounted)}" if report.uncounted else ""
     cards = [
         ("Operators", str(len(report.operators)), f"{report.parts[0].generated} generated operations{fused}"),
         ("Parameters", count_text(report.parameter_count), f"{len(report.parameters)} tensors, {bytes_text(report.parameter_bytes)}"),
-        ("Multiply-adds", count_text(report.operations), f"one forward pass{without}"),
+        ("Multiply-adds", count_text(report.operations), f"one forward pass{trips}{without}"),
         ("Activations", bytes_text(report.activation_bytes), f"at most {bytes_text(report.peak_bytes)} at once"),
     ]
     if report.kept_bytes is not None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...core.blocks import LOOPS
 from ...formats.atomic import write_file
 from . import page
 from .figures import bytes_text, numbered
@@ -180,9 +181,16 @@ class Report:
         lines += [f"note: {note}" for note in self.notes]
         return "\n".join(line for i, line in enumerate(lines) if line or (i and lines[i - 1]))
 
+    @property
+    def has_loops(self) -> bool:
+        """Whether there are loops, of which the figures count one trip."""
+        return any(row.type in LOOPS for row in self.operators)
+
     def _figures(self) -> list[str]:
         kept = "" if self.kept_bytes is None else f", {bytes_text(self.kept_bytes)} kept for backward"
-        uncounted = f" (without {', '.join(self.uncounted)})" if self.uncounted else ""
+        notes = [f"without {', '.join(self.uncounted)}"] if self.uncounted else []
+        notes += ["one trip of each loop"] if self.has_loops else []
+        uncounted = f" ({', '.join(notes)})" if notes else ""
         return [
             f"  {len(self.operators)} operators, {self.parts[0].generated} generated, {self.fused} of them fused",
             f"  {self.parameter_count:,} parameters ({bytes_text(self.parameter_bytes)})",

@@ -34,9 +34,19 @@ def _alias_table(probabilities: Sequence[float]) -> tuple[list[int], list[float]
 
 
 def nce(
-    input: Any, label: Any, num_total_classes: int, sample_weight: Any = None, param_attr: Any = None, bias_attr: Any = None,
-    num_neg_samples: int | None = None, name: str | None = None, sampler: str = "uniform", custom_dist: Any = None, seed: int = 0, is_sparse: bool = False,
-) -> Any:  # fmt: skip
+    input: Any,
+    label: Any,
+    num_total_classes: int,
+    sample_weight: Any = None,
+    param_attr: Any = None,
+    bias_attr: Any = None,
+    num_neg_samples: int | None = None,
+    name: str | None = None,
+    sampler: str = "uniform",
+    custom_dist: Any = None,
+    seed: int = 0,
+    is_sparse: bool = False,
+) -> Any:
     """The loss of noise-contrastive estimation, [n, 1]: the label against `num_neg_samples` (10) classes that `sampler` draws.
 
     sampler: "uniform", "log_uniform", or "custom_dist" with the probabilities `custom_dist`. New parameters: a weight
@@ -61,9 +71,20 @@ def nce(
             custom[i].stop_gradient = True
     count = 10 if num_neg_samples is None else int(num_neg_samples)
     cost = helper(
-        "nce", input, label, w, b, sample_weight, *custom, num_total_classes=int(num_total_classes), num_neg_samples=count, seed=seed,
-        sampler=kinds[sampler], is_sparse=is_sparse, remote_prefetch=is_sparse,
-    )  # fmt: skip
+        "nce",
+        input,
+        label,
+        w,
+        b,
+        sample_weight,
+        *custom,
+        num_total_classes=int(num_total_classes),
+        num_neg_samples=count,
+        seed=seed,
+        sampler=kinds[sampler],
+        is_sparse=is_sparse,
+        remote_prefetch=is_sparse,
+    )
     return helper("scale", cost, scale=1.0 / (count + 1))
 
 
@@ -73,9 +94,21 @@ def _two(value: Any) -> list[int]:
 
 @static_only
 def deform_conv2d(
-    x: Any, offset: Any, mask: Any, num_filters: int, filter_size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1,
-    deformable_groups: int = 1, im2col_step: int = 1, weight_attr: Any = None, bias_attr: Any = None, name: str | None = None,
-) -> Any:  # fmt: skip
+    x: Any,
+    offset: Any,
+    mask: Any,
+    num_filters: int,
+    filter_size: Any,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    deformable_groups: int = 1,
+    im2col_step: int = 1,
+    weight_attr: Any = None,
+    bias_attr: Any = None,
+    name: str | None = None,
+) -> Any:
     """A convolution of `x` [N, C, H, W] whose filter looks at places moved by `offset`; with `mask` they are weighted (Dai et al. 2017).
 
     ValueError when C is not divisible by `groups`.
@@ -86,8 +119,14 @@ def deform_conv2d(
         raise ValueError(f"num_channels must be divisible by groups, got {channels} and {groups}")
     start = Normal(0.0, (2.0 / (size[0] * size[1] * channels)) ** 0.5)
     w = helper.parameter(weight_attr, [num_filters, channels // groups, *size], x.dtype, default_initializer=start)
-    attrs = {"strides": _two(stride), "paddings": _two(padding), "dilations": _two(dilation), "groups": groups,
-             "deformable_groups": deformable_groups, "im2col_step": im2col_step}  # fmt: skip
+    attrs = {
+        "strides": _two(stride),
+        "paddings": _two(padding),
+        "dilations": _two(dilation),
+        "groups": groups,
+        "deformable_groups": deformable_groups,
+        "im2col_step": im2col_step,
+    }
     if mask is None:
         out = helper("deformable_conv_v1", x, offset, w, **attrs)
     else:
@@ -98,15 +137,18 @@ def deform_conv2d(
 def data_norm(*args: Any, **kwargs: Any) -> Any:
     """Not supported: NotSupportedError."""
     raise NotSupportedError(
-        "static.nn.data_norm: statistics that a parameter server gathers are not supported; use static.nn.batch_norm (statistics of the batch), or "
-        "subtract a mean and divide by a deviation that you computed beforehand"
+        "static.nn.data_norm: statistics that a parameter server gathers are not supported; use static.nn.batch_norm (statistics "
+        "of the batch), or subtract a mean and divide by a deviation that you computed beforehand"
     )
 
 
 def static_pylayer(
-    forward_fn: Callable[..., Any], inputs: Sequence[Any], backward_fn: Callable[..., Any] | None = None, name: str | None = None,
+    forward_fn: Callable[..., Any],
+    inputs: Sequence[Any],
+    backward_fn: Callable[..., Any] | None = None,
+    name: str | None = None,
     return_names: Any = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """`forward_fn(*inputs)`, recorded in place; without `backward_fn` no gradient flows back, as in Paddle.
 
     NotSupportedError for a `backward_fn`.
