@@ -14,6 +14,7 @@ PROMISES = {
     "explain_a_function.py": [
         "eager and traced agree", "wrote explained.html; 817,314 multiply-adds", "matmul_v2 -> float32[16, 64]   [hidden; same",
     ],
+    "fit_a_model.py": ["Eval samples: 1000", "97% reached", "loaded: the same accuracy: True", "final.pdopt final.pdparams"],
     "quickstart.py": ["matmul_v2", "linear.pdiparams.info", "TranslatedLayer"],
     "train_and_save_parameters.py": ["linear_net.pdparams", "_moment1_0"],
     "to_static_train_and_save.py": ["programs traced: 1", "def forward(xp, x, ", "linear.pdmodel"],

@@ -126,6 +126,11 @@ class InterpretedProgram:
         self.operators, self.feeds, self.fetches = list(operators), tuple(feeds), list(fetches)
         self.source = "\n".join(map(repr, operators))
 
+    @property
+    def main(self) -> Any:
+        """What runs: this."""
+        return self.__call__
+
     def __call__(self, xp: Any, *arrays: Any) -> list[Any]:
         return interpret(self.operators, dict(zip(self.feeds, arrays, strict=True)), self.fetches, xp)
 

@@ -130,7 +130,8 @@ class _Walk:
         self.rewrites: list[set[str]] = []  # names an operator with a block writes that had a value before
         for op in self.forward:
             self.read_keys.append({n: self.last(n) for n in reads(op)})
-            self.rewrites.append({n for n in writes(op) if n in written} if inner_block(op) is not None else set())
+            before = {n for n in writes(op) if n in written or _is_outer_array(source, n)} if inner_block(op) is not None else set()
+            self.rewrites.append(before)
             for n in dict.fromkeys(writes(op)):
                 v = resolve(source, n)
                 if v is None or v.kind == "LOD_TENSOR":
@@ -509,6 +510,11 @@ def _writes_over_entries(program: Program, array: str) -> bool:
                     return True
                 fixed.append(maker.attrs.get("value"))
     return len(set(fixed)) < len(fixed)
+
+
+def _is_outer_array(block: Block, name: str) -> bool:
+    """Whether it is an array of tensors of an enclosing block, which has a value when the block begins."""
+    return name not in block.vars and block.parent_idx >= 0 and not _is_tensor(block, name)
 
 
 def _is_tensor(block: Block, name: str) -> bool:

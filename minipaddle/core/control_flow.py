@@ -55,6 +55,10 @@ class Unknown:
     def _fail(self, *_: Any, **__: Any) -> Any:
         raise TracingError(object.__getattribute__(self, "_message"))
 
+    def message(self) -> str:
+        """Why the value is not known."""
+        return str(object.__getattribute__(self, "_message"))
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
@@ -81,6 +85,24 @@ def _label(name: str) -> str:
 def is_result(label: str) -> bool:
     """Whether a variable holds the result of a function, which is read only where a `return` has set it."""
     return RESULT in label or label.startswith(_RESULT_LABEL)
+
+
+class Grown(Unknown):
+    """The one entry of a list that grew in a loop: other names of the list find the array here."""
+
+    def __init__(self, array: Any) -> None:
+        super().__init__(
+            coded("D2S107", "a list that grew in a loop on a Tensor is used under another name, or outside of the traced function",
+                  "use the name by which it was appended to; return paddle.stack or paddle.concat of it")
+        )  # fmt: skip
+        object.__setattr__(self, "array", array)
+
+
+def grown(value: Any) -> Any:
+    """The array of a list that grew in a loop on a Tensor, and is reached by another name; other values as they are."""
+    if type(value) is list and len(value) == 1 and type(value[0]) is Grown:
+        return object.__getattribute__(value[0], "array")
+    return value
 
 
 def is_undefined(value: Any) -> bool:

@@ -480,6 +480,14 @@ class TraceRecorder(Recorder):
                 coded("D2S114", f"{op.type}: Variable {found.name!r} ({found.describe()}) belongs to another Program; it was kept, in an "
                       "attribute or a list, from another trace", "keep state in a buffer (self.register_buffer), or return it and pass it in")
             )  # fmt: skip
+        if found.block.idx and not self._visible(found.block):
+            maker = found.op
+            made = f", made at {maker.location}," if maker is not None and maker.location else ""
+            raise TracingError(
+                coded("D2S107", f"{op.type}: {found.describe()}{made} belongs to the inside of a branch or loop on a Tensor and is used outside "
+                      "of it: Python kept it in an object that the branch or loop knows nothing of",
+                      "give it to the outside in a variable, an attribute or a list of the function that holds the branch or loop")
+            )  # fmt: skip
         return found
 
     def open_shape(self, variable: Variable) -> Any:

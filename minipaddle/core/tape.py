@@ -390,7 +390,8 @@ def run_backward(
 
 def _seed(t: Tensor, g: Tensor | None, create_graph: bool) -> Any:
     if g is None:
-        ones = backend.array_module(t._data).ones(t._data.shape, t._data.dtype)
+        ones = backend.array_module(t._data).empty(t._data.shape, t._data.dtype)
+        ones.fill(1)  # for one element in half the time of `ones`
         return make_tensor(ones) if create_graph else ones
     if g._data.shape != t._data.shape:
         raise ValueError(f"the gradient given for tensor {t.name!r} must have shape {t.shape}, got {g.shape}")

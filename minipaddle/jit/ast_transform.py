@@ -21,7 +21,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["HELPERS", "Rewritten", "rewrite", "source_node"]
+__all__ = ["HELPERS", "Rewritten", "last_return", "rewrite", "source_node"]
 
 HELPERS = "_jst"
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -101,6 +101,15 @@ def source_node(function: types.FunctionType) -> tuple[Any, str | None] | None:
         if len({ast.dump(node) for node, _ in found}) > 1:
             return None  # two lambdas on one line that cannot be told apart
     return found[0] if found else None
+
+
+def last_return(function: Any) -> tuple[str, int, str]:
+    """(file, line, name) of the last `return` of a function, of its beginning where that is not to be found."""
+    function = getattr(function, "__func__", function)
+    code = function.__code__
+    found = source_node(function)
+    lines = [n.lineno for n in _walk(found[0].body) if isinstance(n, ast.Return)] if found and isinstance(found[0].body, list) else []
+    return code.co_filename, max(lines, default=code.co_firstlineno), code.co_name
 
 
 def _covers(node: Any, code: types.CodeType) -> bool:
@@ -712,7 +721,11 @@ class _Expressions(ast.NodeTransformer):
             node.value = _helper("container", [value], node.value)
             node.slice = self.visit(node.slice)
             return node
-        return self.generic_visit(node)  # type: ignore[return-value]
+        is_name = isinstance(node.value, ast.Name)
+        self.generic_visit(node)
+        if is_name:
+            node.value = _helper("held", [node.value], node.value)
+        return node
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
         self.nested += 1
@@ -1105,7 +1118,7 @@ def _readable(node: Any) -> Any:
             kind = _helper_of(at)
             if kind == "read":
                 return at.args[1].body  # type: ignore[attr-defined]
-            if kind in ("owner", "container"):
+            if kind in ("owner", "container", "held"):
                 return self.visit(at.args[0])
             return self.generic_visit(at)
 

@@ -23,8 +23,11 @@ from ..core.callsite import user_location
 from ..core.context import context
 from ..core.control_flow import (
     UNDEFINED_VALUE,
+    Grown,
     Peel,
     TensorArray,
+    Unknown,
+    grown,
     is_number,
     is_undefined,
     number,
@@ -42,11 +45,11 @@ from ..nn.layer.layers import Layer
 from ..ops.registry import OPS
 from ..tensor import manipulation
 from ..utils import tree
-from .ast_transform import HELPERS, MUTATORS, Rewritten, rewrite
+from .ast_transform import HELPERS, MUTATORS, Rewritten, last_return, rewrite
 
 __all__ = [
-    "Assert", "For", "If", "IfExp", "While", "and_", "call", "compare", "container", "convert_function", "data", "is_rewritten", "not_",
-    "or_", "read", "truth",
+    "Assert", "For", "If", "IfExp", "While", "and_", "call", "compare", "container", "convert_function", "data", "held", "is_rewritten",
+    "not_", "or_", "owner", "read", "truth", "wrote",
 ]  # fmt: skip
 
 
@@ -251,6 +254,7 @@ def _both(op: str, left: Any, thunk: Callable[[], Any]) -> Any:
 
 def truth(value: Any) -> Any:
     """A part of a test, of which only the truth counts: a bool Tensor for a Tensor, else a bool."""
+    value = _filled(value)
     return _truth(value) if symbolic(value) else bool(value)
 
 
@@ -259,8 +263,15 @@ def data(value: Any) -> Any:
     return value if isinstance_strict(value, Variable) else value.numpy()
 
 
+def _filled(value: Any) -> Any:
+    """A condition; for a list that grew in a loop on a Tensor whether it has entries."""
+    array = grown(value)
+    return _len(array) > 0 if isinstance(array, TensorArray) else value
+
+
 def not_(value: Any) -> Any:
     """``not a``."""
+    value = _filled(value)
     return record("logical_not", _truth(value)) if symbolic(value) else not value
 
 
@@ -294,6 +305,7 @@ def compare(ops: Sequence[str], left: Any, right: Any, *later: Callable[[], Any]
 
 def IfExp(test: Any, then: Callable[[], Any], orelse: Callable[[], Any]) -> Any:
     """``then if test else orelse``."""
+    test = _filled(test)
     if not symbolic(test):
         return then() if test else orelse()
     with _recursion(then):
@@ -327,7 +339,7 @@ class _State:
         if cell is None:
             return self.globals.get(name, UNDEFINED_VALUE)
         try:
-            return cell.cell_contents
+            return grown(cell.cell_contents)
         except ValueError:
             return UNDEFINED_VALUE
 
@@ -351,7 +363,7 @@ class _State:
         at, attribute = self._owner(name)
         if is_undefined(at):
             return UNDEFINED_VALUE
-        return getattr(at, attribute, UNDEFINED_VALUE)
+        return grown(getattr(at, attribute, UNDEFINED_VALUE))
 
     def set(self, name: str, value: Any) -> None:
         """Give a variable or attribute a value, or none."""
@@ -408,6 +420,15 @@ class _State:
                 return
             if isinstance(value, _FLAT):
                 found[id(value)] = (path, value)
+            elif isinstance(value, types.FunctionType) and not _is_library(value):  # what it closes over
+                found[id(value)] = (path, value)
+                for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
+                    try:
+                        look(name, cell.cell_contents, depth + 1)
+                    except ValueError:
+                        continue
+            elif isinstance(value, types.MethodType):
+                look(path.rpartition(".")[0] or path, value.__self__, depth)
             elif isinstance(value, (list, dict, set)):
                 if id(value) not in mine:
                     found[id(value)] = (path, value)
@@ -521,6 +542,7 @@ def If(
     **variables: Any,
 ) -> None:  # fmt: skip
     """``if test: then() else: orelse()``. variables: the arguments of `_State`."""
+    test = _filled(test)
     if not symbolic(test):
         taken = bool(test)
         _note_branch(taken)
@@ -561,7 +583,7 @@ def If(
 def While(test: Callable[[], Any], body: Callable[[], Any], **variables: Any) -> None:
     """``while test(): body()``. variables: the arguments of `_State`."""
     while True:
-        holds = test()
+        holds = _filled(test())
         if symbolic(holds):
             break
         if not holds:
@@ -570,7 +592,7 @@ def While(test: Callable[[], Any], body: Callable[[], Any], **variables: Any) ->
 
     def step() -> Any:
         body()
-        return test()
+        return _filled(test())
 
     def peeled() -> None:
         def first() -> None:
@@ -637,6 +659,8 @@ def _loop(holds: Any, step: Callable[[], Any], state: _State, peeled: Callable[[
             if n in start
         }
     )
+    for n in arrays:  # the list may have other names
+        start[n][:] = [Grown(result[n])]
 
 
 _peeling: dict[int, int] = {}
@@ -786,6 +810,7 @@ _OPEN = (_Range, _Rows, _Enumerate, _Zip)
 
 def _open(iterable: Any) -> Any:
     """The iterable in the form of a recorded loop, None if Python can iterate it."""
+    iterable = grown(iterable)
     if isinstance(iterable, _OPEN):
         return iterable
     if isinstance(iterable, TensorArray):
@@ -942,6 +967,7 @@ def _casting(target: type) -> Callable[..., Any]:
 
 
 def _len(value: Any) -> Any:
+    value = grown(value)
     if isinstance(value, TensorArray):
         made = manipulation.reshape(value.length(), [])
         made.weak = True
@@ -1015,6 +1041,7 @@ _BUILTINS: dict[Any, Callable[..., Any]] = {
 
 def _joining(function: Callable[..., Any], use_stack: bool) -> Callable[..., Any]:
     def joined(x: Any, axis: Any = 0, name: str | None = None) -> Any:
+        x = grown(x)
         return x.joined(int(axis), use_stack)[0] if isinstance(x, TensorArray) else function(x, axis, name)
 
     return joined
@@ -1027,6 +1054,21 @@ _JOINING = {
 
 
 # --- calls
+
+
+def refuse_result(value: Any, function: Any) -> None:
+    """The error for a result that a Program cannot give."""
+    if isinstance(value, Unknown) and not isinstance(value, Grown):
+        message = value.message()
+    else:
+        message = coded("D2S107", "the result is, or holds, a list that grew in a loop on a Tensor; a Program gives Tensors",
+                        "return paddle.stack(items) or paddle.concat(items), or the entries that are wanted")  # fmt: skip
+    raise TracingError(f"{message}\n  returned at\n{lines_of([last_return(function)])}")
+
+
+def held(value: Any) -> Any:
+    """What is indexed: for a list that grew under another name its array."""
+    return grown(value)
 
 
 def container(value: Any) -> Any:
@@ -1129,6 +1171,8 @@ def call(function: Any) -> Any:
         if isinstance(holder, (list, dict, set, *_FLAT)) and function.__name__ in MUTATORS:
             _check_unshared(holder, f".{function.__name__}()")
             _note_change(holder)
+            if grown(holder) is not holder:
+                return getattr(grown(holder), function.__name__)
         return function
     if isinstance(function, Layer):
         return _layer_call(function)

@@ -158,7 +158,8 @@ class PartialProgram:
             versions = [t._version[0] for t in self.captured] if compiled.prepare is not None else None
         else:
             compiled, versions = form.forward, None
-        results = compiled.with_state(xp, arrays if lods is None else [*arrays, *filter(None, lods)], versions)
+        given = arrays if lods is None else [*arrays, *filter(None, lods)]
+        results = compiled.main(xp, *given) if compiled.prepare is None else compiled.with_state(xp, given, versions)
         n = len(self.outputs)
         outputs = [make_tensor(r) for r in results[:n]]
         result_lods: list[Any] = []
@@ -168,7 +169,7 @@ class PartialProgram:
             for t, lod in zip(outputs, result_lods, strict=False):
                 if lod:
                     t._more().lod = lod
-        if self.updated:
+        if self._updated_tensors:
             for t, value in zip(self._updated_tensors, results[n : n + len(self.updated)], strict=True):
                 t._data = np.asarray(value) if isinstance(value, np.generic) else value
         _part_outputs(outputs, arrays)
@@ -246,8 +247,10 @@ class ProgramNode(Node):
                 for i, (shape, dtype) in zip(self.form.seeds, self.out_like, strict=True)
             ]
         assert self.form.backward is not None
-        results = self.form.backward(xp, *self.saved, *seeds, *self.lods)
-        if self.form.backward.gives_lods:
+        backward = self.form.backward
+        given = [*self.saved, *seeds, *self.lods]
+        results = backward.main(xp, *given) if backward.prepare is None else backward(xp, *given)
+        if backward.gives_lods:
             results = results[: len(self.form.grad_positions)]
         return [np.asarray(r) if isinstance(r, np.generic) else r for r in results]
 

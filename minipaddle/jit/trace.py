@@ -254,6 +254,8 @@ def trace(
             if isinstance_strict(leaf, Tensor):
                 outputs.append(recorder.capture(leaf))
                 return _ONE
+            if isinstance(leaf, (convert.Unknown, convert.TensorArray)):
+                convert.refuse_result(leaf, function)
             return leaf
 
         template = tree.map_structure(collect, result) if _holds_tensors(result) else result
@@ -280,4 +282,5 @@ def _holds_inputs(value: Any) -> bool:
 
 
 def _holds_tensors(value: Any) -> bool:
-    return any(isinstance_strict(leaf, TensorBase) for leaf in tree.leaves(value))
+    kinds = (convert.Unknown, convert.TensorArray)
+    return any(isinstance_strict(leaf, TensorBase) or isinstance(leaf, kinds) for leaf in tree.leaves(value))

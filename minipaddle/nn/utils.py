@@ -6,8 +6,10 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ..core.context import context
 from ..core.grad_mode import no_grad
 from ..core.tensor import TensorBase, isinstance_strict
+from ..errors import NotSupportedError
 from ..tensor import creation, linalg, logic, manipulation
 from ..tensor import math as tensor_math
 from .functional.norm import normalize
@@ -70,6 +72,11 @@ def weight_norm(layer: Layer, name: str = "weight", dim: int | None = 0) -> Laye
 
     w = g * v / |v| (Salimans and Kingma 2016), computed before each call. Returns the layer. AssertionError for a bad axis.
     """
+    if context.recorder is not None and not context.recorder.tracing:
+        raise NotSupportedError(
+            "weight_norm works on a layer with values and cannot be applied in static mode; apply it in dynamic mode and use "
+            "to_static, or give the layer weight_attr=static.WeightNormParamAttr(dim)"
+        )
     axis = -1 if dim is None else dim
     _refuse_second(layer, _WeightNorm, name, "weight_norm")
     w = layer._parameters[name]

@@ -345,11 +345,12 @@ def aligned_shape(x: Any, y: Any, axis: int) -> tuple[int, ...]:
 
 def back(xp: Any, d: Any, like: Any, shape: tuple[int, ...]) -> Any:
     """A gradient summed back to `shape` and given the shape and dtype of `like`."""
-    if tuple(d.shape) != tuple(like.shape):
+    wanted = like.shape
+    if d.shape != wanted:
         d = unbroadcast(xp, d, shape)
-        if tuple(d.shape) != tuple(like.shape):
-            d = d.reshape(tuple(like.shape))
-    if d.dtype == like.dtype:
+        if d.shape != wanted:
+            d = d.reshape(wanted)
+    if d.dtype is like.dtype or d.dtype == like.dtype:
         return d
     return (d.real if d.dtype.kind == "c" and like.dtype.kind != "c" else d).astype(like.dtype)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import bfloat16
 from .registry import OPS, Op, Slot, Spec, _gradient_op
 
 __all__ = ["computed_in_float32"]
@@ -62,7 +63,8 @@ def _outputs(results: Any, slots: Sequence[Slot], arrays: Sequence[Any], index: 
 
 def _forward(op: Op, function: Callable[..., Any], mixed: bool) -> Callable[..., Any]:
     def run(xp: Any, *arrays: Any, **attrs: Any) -> Any:
-        half = _half(arrays, mixed)
+        # as long as ml_dtypes was not needed there are no bfloat16 arrays
+        half = None if bfloat16._np is None else _half(arrays, mixed)
         if half is None:
             return function(xp, *arrays, **attrs)
         attrs.pop("out", None)
@@ -99,7 +101,7 @@ def _backward(op: Op, mixed: bool) -> None:
         return half
 
     def run(xp: Any, *arrays: Any, **attrs: Any) -> Any:
-        half = _half(arrays, True)
+        half = None if bfloat16._np is None else _half(arrays, True)
         if half is None:
             return function(xp, *arrays, **attrs)
         results = function(xp, *[_to(a, half, _FLOAT32) for a in arrays], **attrs)

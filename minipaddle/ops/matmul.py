@@ -12,7 +12,7 @@ __all__: list[str] = []
 
 def _conj(*arrays: Any) -> tuple[Any, ...]:
     """Complex factors conjugated, as gradients take them."""
-    return tuple(a.conj() if a.dtype.kind == "c" else a for a in arrays)
+    return tuple([a.conj() if a.dtype.kind == "c" else a for a in arrays])
 
 
 def _infer_matmul(x: Spec, y: Spec, *, trans_x: bool = False, trans_y: bool = False, **_: Any) -> Spec:
@@ -53,7 +53,8 @@ def matmul_v2(xp, x, y, *, trans_x: bool = False, trans_y: bool = False):
 @matmul_v2.backward
 def _(xp, x, y, d_out, *, trans_x: bool = False, trans_y: bool = False, needs: tuple[bool, ...] = (True, True)):
     dx = dy = None
-    x, y = _conj(x, y)
+    if x.dtype.kind == "c" or y.dtype.kind == "c":
+        x, y = _conj(x, y)
     if x.ndim == 2 and y.ndim == 2:
         if needs[0]:
             dx = (y @ d_out.T if not trans_y else y.T @ d_out.T) if trans_x else (d_out @ y if trans_y else d_out @ y.T)

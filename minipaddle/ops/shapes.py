@@ -106,9 +106,11 @@ def reduced_shape(shape: Sequence[int], axes: Sequence[int], keepdim: bool) -> t
 
 def unbroadcast(xp: Any, d_out: Any, shape: Sequence[int]) -> Any:
     """Sum a gradient back to the `shape` that was broadcast; used by backward functions."""
-    if tuple(d_out.shape) == tuple(shape):
+    if d_out.shape == shape or tuple(d_out.shape) == tuple(shape):
         return d_out
     lead = d_out.ndim - len(shape)
+    if lead == 1 and d_out.shape[1:] == shape:  # a bias
+        return d_out.sum(axis=0)
     axes = tuple(range(lead)) + tuple(
         i + lead for i, n in enumerate(shape) if n == 1 and d_out.shape[i + lead] != 1
     )

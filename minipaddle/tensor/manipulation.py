@@ -21,6 +21,7 @@ from ..ops.shapes import axis_of
 from ..ops.shapes import broadcast_shape as _broadcast_shape
 from .arguments import as_int, as_ints, ints_or_tensors, is_symbolic, is_tensor_like, own_dimensions, static_types
 from .creation import to_tensor, tril, triu
+from .operators import cast_to
 
 __all__ = [
     "as_complex",
@@ -651,8 +652,8 @@ def _broadcast_but(x: Any, other: Any, axis: int) -> Any:
     wanted = [*shape[:axis], own[axis], *shape[axis:]]
     if -1 not in wanted and tuple(wanted) == tuple(own):
         return x
-    if -1 in shape:  # found when the Program runs
-        return broadcast_tensors([x, slice(other, [axis], [0], [1])])[0]
+    if -1 in shape:  # found when the Program runs; Paddle's broadcast_tensors wants one dtype
+        return broadcast_tensors([x, cast_to(slice(other, [axis], [0], [1]), x.dtype)])[0]
     return call(M.expand_v2, x, shape=wanted)
 
 

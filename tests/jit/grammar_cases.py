@@ -591,6 +591,33 @@ def grown_list_read_and_written(x, n):
     return total, paddle.concat(items).sum()
 
 
+@case("`append` in a branch of a Tensor loop, with `continue` and `break`", [(X, i64(1)), (NEG, i64(4)), (BIG, i64(3))])
+def append_in_branch(x, n):
+    items = [x]
+    for i in range(n):
+        if i == 1:
+            continue
+        items.append(items[-1] * 1.5 + i)
+        if items[-1].sum() > 60:
+            break
+    return paddle.stack(items).sum(axis=0), len(items)
+
+
+def fill(items, x, n):
+    for i in range(n):
+        items.append(x * i)
+
+
+@case("a list that a called function fills in a Tensor loop, or that has two names", [(X, i64(1)), (NEG, i64(4))])
+def list_filled_elsewhere(x, n):
+    items = [x]
+    same = items
+    fill(items, x, n)
+    for i in range(n):
+        same.append(items[-1] + i)
+    return paddle.concat(items), len(same), same[0] + items[-1]
+
+
 @case("list `pop`, `insert`, `extend`, `remove`, slices, index assignment", SIGNS)
 def list_methods(x):
     parts = [x, x + 1]
@@ -1323,6 +1350,14 @@ def list_of_two_lengths(x):
 @case("a Python list indexed by a Tensor", [(X, i64(1))], refuses="D2S102")
 def list_indexed_by_tensor(x, n):
     return [x, x * 2][n]
+
+
+@case("a list that is returned as a list after it grew in a Tensor loop", [(X, i64(2))], refuses="D2S107")
+def grown_list_returned(x, n):
+    items = []
+    for i in range(n):
+        items.append(x * i)
+    return items
 
 
 @case("state kept in an attribute that is no buffer", [(X,)], refuses="D2S107")

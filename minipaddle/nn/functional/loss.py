@@ -118,7 +118,7 @@ def _some_ignored(label: Any, ignore_index: int) -> bool:
     if is_symbolic(label):
         return True
     data = label._data
-    return type(data) is not np.ndarray or bool((data == ignore_index).any())
+    return type(data) is not np.ndarray or bool(np.count_nonzero(data == ignore_index))
 
 
 def cross_entropy(
