@@ -191,7 +191,7 @@ def decorate(
 
     Parameters become `dtype`, except those of normalisation layers and of `excluded_layers` (layers or classes). The
     optimizers keep float32 copies unless `master_weight` is False. save_dtype: the type in which ``state_dict()`` gives
-    parameters. master_grad: gradients of half-precision parameters become float32 before the update.
+    parameters. master_grad: gradients of half-precision parameters are float32.
     """
     if level not in ("O1", "O2"):
         raise ValueError(f"decorate: level should be O1 or O2, got {level!r}")
@@ -216,6 +216,10 @@ def decorate(
         for layer in model.sublayers(include_self=True):
             if not _excluded(layer, excluded) and not _stays_float32(layer, dtype):
                 _to_half(layer, dtype)
+        if master_grad:
+            for parameter in model.parameters():
+                if parameter.dtype.name == dtype and not parameter.stop_gradient:
+                    parameter.register_hook(_in_float32)
     if optimizers is not None:
         for optimizer in _as_list(optimizers, Optimizer, "optimizers"):
             optimizer._multi_precision = master_weight is not False
@@ -227,6 +231,11 @@ def decorate(
 
 
 amp_decorate = decorate
+
+
+def _in_float32(gradient: Any) -> Any:
+    """A gradient hook: sums of gradients are kept in float32."""
+    return dispatch.call(E.cast, gradient, in_dtype=gradient.dtype.proto, out_dtype=dtypes.float32.proto)
 
 
 def _stays_float32(layer: Any, dtype: str) -> bool:

@@ -51,7 +51,7 @@ def interpret(
             run_control(op, scope, xp, run)
             continue
         definition = definition_of(op)
-        arguments, attrs = run_arguments(op, definition, env.__getitem__)
+        arguments, attrs = run_arguments(op, definition, scope.get)  # an array nobody wrote to is unset
         step = flow.step(op, definition)
         if step is not None:
             attrs |= call_keyword(step, known.__getitem__)

@@ -139,12 +139,17 @@ class Region:
     def __init__(self, block: Block, known: dict[int, tuple[str, Any]] | None = None, kind: str = "branch") -> None:
         self.block, self.known, self.kind = block, {} if known is None else known, kind
         self._changed: dict[int, tuple[Variable, dict[str, Any]]] = {}
+        self._memory: list[tuple[Variable, int, int, Any]] = []  # variables with views, and how often they had been changed
         self.results: list[tuple[Variable, Variable]] = []  # (variable outside, its value at the end of the block)
 
     def note(self, v: Variable) -> None:
         """`v` is about to stand for another value."""
         if id(v) not in self._changed and not self._inside(v.block):
             self._changed[id(v)] = (v, {name: getattr(v, name) for name in _STATE})
+            memory = v.__dict__.get("memory")
+            if memory is not None:  # inside it has a count of its own, and what is there when the block ends is forgotten
+                self._memory.append((v, v.__dict__["seen"], memory[0], memory))
+                v.__dict__["memory"] = [memory[0], memory]
 
     def _inside(self, block: Block) -> bool:
         at: Block | None = block
@@ -167,6 +172,9 @@ class Region:
             v.block.vars[v.name] = v
             became[id(v)] = inner
             self.results.append((v, inner))
+        for v, seen, count, memory in self._memory:
+            memory[0] = count
+            v.__dict__["seen"], v.__dict__["memory"] = seen, memory
         return became
 
 

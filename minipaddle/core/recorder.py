@@ -223,6 +223,11 @@ RANK_FREE = frozenset([
     "select_input",
 ])  # fmt: skip
 
+# operators whose results lie in the memory of their input when they run dynamically
+VIEWS = frozenset([
+    "slice", "strided_slice", "reshape2", "transpose2", "squeeze2", "unsqueeze2", "flatten_contiguous_range", "share_data", "unbind",
+])  # fmt: skip
+
 # What Paddle calls the helper that names the outputs of these operators, and the order in which it makes them.
 _HELPERS = {
     "arg_max": "argmax", "arg_min": "argmin", "assign_value": "assign", "cumsum": "cumsum", "cross_entropy2": "cross_entropy2",
@@ -477,18 +482,52 @@ class TraceRecorder(Recorder):
         found = super().variable(value, op, slot)
         if found.block.program is not self.program:
             raise TracingError(
-                coded("D2S114", f"{op.type}: Variable {found.name!r} ({found.describe()}) belongs to another Program; it was kept, in an "
-                      "attribute or a list, from another trace", "keep state in a buffer (self.register_buffer), or return it and pass it in")
+                coded(
+                    "D2S114",
+                    f"{op.type}: Variable {found.name!r} ({found.describe()}) belongs to another Program; it was kept, in an "
+                    "attribute or a list, from another trace",
+                    "keep state in a buffer (self.register_buffer), or return it and pass it in",
+                )
+            )
+        if "memory" in found.__dict__ and found.__dict__["seen"] != found.__dict__["memory"][0]:
+            maker = found.op
+            made = f" (made at {maker.location})" if maker is not None and maker.location else ""
+            raise TracingError(
+                coded("D2S115", f"{op.type}: {found.describe()}{made} shares its memory with a Tensor that was changed in place since; "
+                      "values of a Program share no memory, so the change would not be seen here",
+                      "take the slice or reshape again after the change, or .clone() what is to stay as it was")
             )  # fmt: skip
         if found.block.idx and not self._visible(found.block):
             maker = found.op
             made = f", made at {maker.location}," if maker is not None and maker.location else ""
             raise TracingError(
-                coded("D2S107", f"{op.type}: {found.describe()}{made} belongs to the inside of a branch or loop on a Tensor and is used outside "
-                      "of it: Python kept it in an object that the branch or loop knows nothing of",
+                coded("D2S107", f"{op.type}: {found.describe()}{made} belongs to the inside of a branch or loop on a Tensor and is used "
+                      "outside of it: Python kept it in an object that the branch or loop knows nothing of",
                       "give it to the outside in a variable, an attribute or a list of the function that holds the branch or loop")
             )  # fmt: skip
         return found
+
+    def append(self, op: Op, inputs: Any, attrs: dict[str, Any]) -> list[Any]:
+        outputs = super().append(op, inputs, attrs)
+        if op.type in VIEWS:  # dynamically they share memory: the Program has to notice when one of them is changed in place
+            source = self.variable(inputs[0], op, op.inputs[0].name)
+            memory = source.__dict__.setdefault("memory", [0])
+            source.__dict__.setdefault("seen", memory[0])
+            for v in outputs[0] if isinstance(outputs[0], list) else outputs[:1]:
+                v.__dict__["memory"], v.__dict__["seen"] = memory, memory[0]
+        return outputs
+
+    def in_place(self, target: Variable, result: Variable) -> Variable:
+        maker = result.op
+        target = super().in_place(target, result)
+        memory = target.__dict__.get("memory")
+        if memory is not None and (maker is None or maker.type not in VIEWS):
+            at = memory
+            while at is not None:  # outside of the branch or loop too
+                at[0] += 1
+                at = at[1] if len(at) > 1 else None
+            target.__dict__["seen"] = memory[0]
+        return target
 
     def open_shape(self, variable: Variable) -> Any:
         return OpenShape(self, variable)

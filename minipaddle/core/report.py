@@ -27,6 +27,7 @@ CODES = {
     "D2S112": "an operator of the Program failed while it ran",
     "D2S113": "an operator refuses its inputs while the function is traced",
     "D2S114": "a Tensor computed outside is used inside a traced function",
+    "D2S115": "a view is used after its memory was changed in place",
 }
 
 

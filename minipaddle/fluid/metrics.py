@@ -220,7 +220,7 @@ class Auc(MetricBase):
         """Add one batch. ValueError unless both are ndarrays with probabilities in [0, 1]."""
         y = _array(labels, "labels").reshape(-1).astype(bool)
         bins = (_array(preds, "predictions")[:, 1] * self._num_thresholds).astype(np.int64)
-        if bins.size and (bins.min() < 0 or bins.max() > self._num_thresholds):
+        if bins.size and (np.min(bins) < 0 or np.max(bins) > self._num_thresholds):
             raise ValueError("Auc: predictions must be probabilities in [0, 1]")
         self._positive += np.bincount(bins[y], minlength=self._num_thresholds + 1)
         self._negative += np.bincount(bins[~y], minlength=self._num_thresholds + 1)

@@ -140,8 +140,15 @@ def flops(
     return total
 
 
+def _centred(text: str, width: int) -> str:
+    """`text` in the middle; a single space too many goes to the right of odd texts and to the left of even ones."""
+    left, more = divmod(width - len(text), 2)
+    left += more if len(text) % 2 == 0 else 0
+    return " " * left + text + " " * (width - len(text) - left)
+
+
 def _table(head: list[str], rows: list[list[str]]) -> str:
     widths = [max(len(r[i]) for r in [head, *rows]) for i in range(len(head))]
     rule = "+" + "+".join("-" * (w + 2) for w in widths) + "+"
-    lines = ["|" + "|".join(f" {c:^{w}} " for c, w in zip(r, widths, strict=True)) + "|" for r in [head, *rows]]
+    lines = ["|" + "|".join(f" {_centred(c, w)} " for c, w in zip(r, widths, strict=True)) + "|" for r in [head, *rows]]
     return "\n".join([rule, lines[0], rule, *lines[1:], rule])

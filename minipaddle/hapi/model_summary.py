@@ -15,7 +15,7 @@ from ..core.program import Variable
 from ..core.tensor import TensorBase, isinstance_strict
 from ..dtypes import as_dtype
 from ..jit.input_spec import InputSpec
-from ..nn.layer import container
+from ..nn.layer import container, rnn
 from ..ops import elementwise as E
 from ..tensor import random
 
@@ -136,7 +136,10 @@ def _table(net: Any, sizes: Any, dtypes: Any, given: Any) -> tuple[str, dict[str
     leafless = not list(net.sublayers())
 
     def watch(layer: Any) -> None:
-        if isinstance(layer, (container.Sequential, container.LayerList)) or (layer is net and not leafless):
+        recurrent = isinstance(layer, rnn.RNNBase)  # a list of layers that is called itself
+        if not recurrent and (
+            isinstance(layer, (container.Sequential, container.LayerList)) or (layer is net and not leafless)
+        ):
             return
 
         def note(layer: Any, inputs: Any, output: Any) -> None:

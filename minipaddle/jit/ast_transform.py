@@ -221,22 +221,24 @@ def _root(node: ast.AST) -> ast.AST:
     return node
 
 
+def _indexed(node: ast.AST) -> list[str]:
+    """The name in ``name``, ``name[i]`` and ``name[i][j]``."""
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return [node.id] if isinstance(node, ast.Name) else []
+
+
 def _mutated(node: Any) -> tuple[set[str], set[str]]:
     """(names whose containers running `node` changes, those of them that grow or shrink)."""
     changed: set[str] = set()
     growing: set[str] = set()
     for at in _walk(node):
-        if (
-            isinstance(at, ast.Subscript)
-            and isinstance(at.ctx, (ast.Store, ast.Del))
-            and isinstance(at.value, ast.Name)
-        ):
-            changed.add(at.value.id)
-        elif isinstance(at, ast.Call) and isinstance(at.func, ast.Attribute) and isinstance(at.func.value, ast.Name):
-            if at.func.attr in MUTATORS:
-                changed.add(at.func.value.id)
-                if at.func.attr in _GROWING:
-                    growing.add(at.func.value.id)
+        if isinstance(at, ast.Subscript) and isinstance(at.ctx, (ast.Store, ast.Del)):
+            changed.update(_indexed(at.value))
+        elif isinstance(at, ast.Call) and isinstance(at.func, ast.Attribute) and at.func.attr in MUTATORS:
+            changed.update(_indexed(at.func.value))
+            if at.func.attr in _GROWING and isinstance(at.func.value, ast.Name):
+                growing.add(at.func.value.id)
         elif isinstance(at, ast.AugAssign) and isinstance(at.target, ast.Name) and isinstance(at.op, ast.Add):
             changed.add(at.target.id)
     return changed, growing

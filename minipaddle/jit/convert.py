@@ -1194,6 +1194,27 @@ def _layer_call(layer: Layer) -> Any:
         recorder.notes.layer(layer)
     if kind.__call__ is not Layer.__call__:
         return types.MethodType(convert_function(kind.__call__), layer)
+    if layer._forward_pre_hooks or layer._forward_post_hooks:
+        return functools.partial(_hooked_call, layer)
+    return _plain_call(layer)
+
+
+def _hooked_call(layer: Layer, *args: Any, **kwargs: Any) -> Any:
+    """The call of a Layer with hooks, which are rewritten as well."""
+    tables = (layer._forward_pre_hooks, layer._forward_post_hooks)
+    kept = [dict(table) for table in tables]
+    try:
+        for table in tables:
+            for key, hook in table.items():
+                table[key] = convert_function(hook)
+        return _plain_call(layer)(*args, **kwargs)
+    finally:
+        for table, old in zip(tables, kept, strict=True):
+            for key in old.keys() & table.keys():
+                table[key] = old[key]
+
+
+def _plain_call(layer: Layer) -> Any:
     forward = layer.forward
     if not isinstance(forward, (types.MethodType, types.FunctionType)):
         return layer  # a StaticFunction converts itself
@@ -1226,7 +1247,8 @@ def _holds_user_layers(layer: Layer) -> bool:
     for one in layer.sublayers():
         forward = one.__dict__.get("forward", type(one).forward)
         inner = getattr(forward, "__func__", forward)
-        if not isinstance(inner, types.FunctionType) or not _is_library(inner):
+        hooked = one._forward_pre_hooks or one._forward_post_hooks
+        if hooked or not isinstance(inner, types.FunctionType) or not _is_library(inner):
             return True
     return False
 

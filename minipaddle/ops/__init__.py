@@ -45,6 +45,7 @@ from . import half_precision, lod_sharing  # last: they complete what the others
 
 __all__ = [
     "activation", "beam", "boxes", "control_flow", "conv", "creation", "crf", "detection", "elementwise", "embedding", "fft", "fused",
-    "half_precision", "indexing", "legacy", "legacy_layers", "legacy_loss", "linalg", "lod_sharing", "loss", "manipulation", "matmul", "metric", "norm", "optimizer", "pool",
-    "py_func", "quantize", "random", "rank_table", "reduction", "rnn", "sampled", "search", "sequence", "sequence_rnn", "vision", "viterbi",
+    "half_precision", "indexing", "legacy", "legacy_layers", "legacy_loss", "linalg", "lod_sharing", "loss", "manipulation", "matmul",
+    "metric", "norm", "optimizer", "pool", "py_func", "quantize", "random", "rank_table", "reduction", "rnn", "sampled", "search",
+    "sequence", "sequence_rnn", "vision", "viterbi",
 ]  # fmt: skip

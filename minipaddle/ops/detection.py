@@ -126,7 +126,7 @@ def _bins(start: int, end: int, bins: int, length: int) -> tuple[Any, Any, Any]:
     at = np.arange(bins)
     low = np.clip(np.floor(at * step).astype(np.int64) + start, 0, length)
     high = np.clip(np.ceil((at + 1) * step).astype(np.int64) + start, 0, length)
-    index = low[:, None] + np.arange(max(int((high - low).max()), 1))
+    index = low[:, None] + np.arange(max(int(np.max(high - low)), 1))
     return np.minimum(index, length - 1), index < high[:, None], np.maximum(high - low, 1)
 
 

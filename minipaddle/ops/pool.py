@@ -106,7 +106,7 @@ def _axis_windows(
         begin, end = np.maximum(begin, 0), np.minimum(end, size)
         if exclusive:
             count = end - begin
-    index = begin[:, None] + np.arange(max(int((end - begin).max()), 1))
+    index = begin[:, None] + np.arange(max(int(np.max(end - begin)), 1))
     return np.minimum(index, size - 1), index < end[:, None], np.maximum(count, 1)
 
 

@@ -376,10 +376,13 @@ class Optimizer:
             done = self._fused_where_possible(targets, arrays, accumulators, rates, attributes, l2, scale)
         finished = set(done)
         for i, (p, master) in enumerate(zip(plan.params, plan.masters, strict=True)):
+            before = p._version[0]
             if i not in finished:
                 self._apply_one(plan, i, arrays[i], at(rates, i), at_all(attributes, i), at(l2, i), at(scale, i))
+            if p._version[0] == before:  # either way a gradient that still needs the old value is refused
+                p._version[0] += 1
+            if i not in finished:
                 continue
-            p._version[0] += 1
             if master is not None:
                 p._data = master._data.astype(p._data.dtype)
 

@@ -383,6 +383,28 @@ def test_summary(capsys: pytest.CaptureFixture[str]) -> None:
         paddle.summary(net, (1, 0, 28, 28))
 
 
+class Tagger(nn.Layer):
+    """A recurrent layer is a list of layers that is called itself: it has a line of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding, self.lstm, self.head = nn.Embedding(20, 6), nn.LSTM(6, 5), nn.Linear(5, 2)
+
+    def forward(self, words: paddle.Tensor) -> paddle.Tensor:
+        return self.head(self.lstm(self.embedding(words))[0][:, -1])
+
+
+def test_summary_of_a_recurrent_network(capsys: pytest.CaptureFixture[str]) -> None:
+    with paddle.utils.unique_name.guard():
+        net = Tagger()
+    assert paddle.summary(net, (3, 7), dtypes="int64") == {"total_params": 392, "trainable_params": 392}
+    # recorded from Paddle 2.6.2
+    assert "    LSTM-1          [[3, 7, 6]]      [[3, 7, 5], [[1, 3, 5], [1, 3, 5]]]       260" in capsys.readouterr().out
+    with paddle.utils.unique_name.guard():
+        paddle.summary(nn.TransformerEncoderLayer(8, 2, 16), (2, 5, 8))
+    assert "MultiHeadAttention-1 [[2, 5, 8], [2, 5, 8], [2, 5, 8], None]      [2, 5, 8]              0" in capsys.readouterr().out
+
+
 def test_flops(capsys: pytest.CaptureFixture[str]) -> None:
     assert paddle.flops(Small(), [1, 1, 28, 28], print_detail=True) == 68208  # Paddle 2.6.2
     text = capsys.readouterr().out

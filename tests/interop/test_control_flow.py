@@ -28,7 +28,8 @@ for name, calls in json.load(open("calls.json")).items():
     for arguments in calls:
         given = [paddle.to_tensor(np.asarray(values, dtype).reshape(shape)) for values, dtype, shape in arguments]
         outs = layer(*given)
-        result[name].append([np.asarray(o.numpy(), "float64").reshape(-1).tolist() for o in (outs if isinstance(outs, (list, tuple)) else [outs])])
+        outs = outs if isinstance(outs, (list, tuple)) else [outs]
+        result[name].append([np.asarray(o.numpy(), "float64").reshape(-1).tolist() for o in outs])
 """
 
 

@@ -1004,6 +1004,19 @@ def item_assignment_in_loop(x, n):
     return y + x
 
 
+@case("slices and in-place changes, in the order that is seen", SIGNS)
+def views_and_changes(x):
+    y = x * 1
+    kept = y[0].clone()
+    if x.sum() > 0:
+        y[0] = 7.0
+    else:
+        kept = kept + y[1]
+    flat = y.reshape([-1])
+    y = y + flat[0]
+    return y[0] + kept + flat.sum()
+
+
 @case("in-place methods in branches and loops", TRIPS)
 def in_place(x, n):
     y = x * 1
@@ -1265,6 +1278,21 @@ class Recurrent(nn.Layer):
         return y + state.sum()
 
 
+def louder(layer, inputs, output):
+    return output * 2 if output.sum() > 0 else output
+
+
+@case("forward hooks with branches, on layers inside of a Sequential", SIGNS)
+class Hooked(nn.Layer):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(3, 3), nn.Sequential(nn.Linear(3, 3)))
+        self.body[1][0].register_forward_post_hook(louder)
+
+    def forward(self, x):
+        return self.body(x)
+
+
 @case("Sequential and sublayers with branches of their own", SIGNS)
 class Composed(nn.Layer):
     def __init__(self):
@@ -1350,6 +1378,14 @@ def list_of_two_lengths(x):
 @case("a Python list indexed by a Tensor", [(X, i64(1))], refuses="D2S102")
 def list_indexed_by_tensor(x, n):
     return [x, x * 2][n]
+
+
+@case("a slice that is used after its Tensor was changed in place", [(X,)], refuses="D2S115")
+def stale_view(x):
+    y = x * 1
+    first = y[0]
+    y[0] = 7.0
+    return first + 1
 
 
 @case("a list that is returned as a list after it grew in a Tensor loop", [(X, i64(2))], refuses="D2S107")

@@ -16,12 +16,14 @@ from minipaddle.core.control_flow import case, cond, switch_case, while_loop
 from minipaddle.static import InputSpec
 
 from . import control_flow_functions as functions
+from . import more_control_flow
 
 X = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], "float32")
 CASES: dict[str, Callable[..., Any]] = {
     name: f
-    for name, f in vars(functions).items()
-    if inspect.isfunction(f) and f.__module__ == functions.__name__ and name != "helper_inplace"
+    for module in (functions, more_control_flow)
+    for name, f in vars(module).items()
+    if inspect.isfunction(f) and f.__module__ == module.__name__ and name != "helper_inplace"
 }
 
 

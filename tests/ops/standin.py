@@ -98,9 +98,9 @@ NAMES = (
     "add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod pow rpow matmul rmatmul neg abs invert and "
     "or xor rand ror rxor lt le gt ge eq ne lshift rshift"
 )
-for _name in NAMES.split():  # noqa: SIM905
+for _name in NAMES.split():
     setattr(ndarray, f"__{_name}__", _operator(f"__{_name}__"))
-for _name in "iadd isub imul itruediv iand ior".split():  # noqa: SIM905
+for _name in "iadd isub imul itruediv iand ior".split():
 
     def _inplace(self: ndarray, other: Any, _n: str = f"__{_name}__") -> Any:
         if isinstance(other, _np.ndarray):

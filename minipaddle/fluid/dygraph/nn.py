@@ -6,6 +6,7 @@ from typing import Any
 
 from ... import nn as N
 from ...core.dispatch import call
+from ...dtypes import as_dtype
 from ...nn.initializer import Constant, Normal
 from ...nn.layer.layers import Layer
 from ...ops.registry import find_op
@@ -20,6 +21,12 @@ __all__ = [
 BCELoss, L1Loss, MSELoss, NLLLoss = N.BCELoss, N.L1Loss, N.MSELoss, N.NLLLoss
 
 
+def _in_dtype(layer: Layer, dtype: Any) -> None:
+    """Parameters in the type asked for; the layers of 2.x make them float32."""
+    if as_dtype(dtype) is not as_dtype("float32"):
+        layer.to(dtype=dtype)
+
+
 def _activated(x: Any, act: str | None) -> Any:
     return x if act is None else call(find_op(act), x)
 
@@ -31,6 +38,7 @@ class Linear(N.Linear):
         self, input_dim: int, output_dim: int, param_attr: Any = None, bias_attr: Any = None, act: str | None = None, dtype: Any = "float32"
     ) -> None:
         super().__init__(input_dim, output_dim, weight_attr=param_attr, bias_attr=bias_attr)
+        _in_dtype(self, dtype)
         self._act = act
 
     def forward(self, input: Any) -> Any:
@@ -65,6 +73,7 @@ class Conv2D(N.Conv2D):
             num_channels, num_filters, filter_size, stride, padding, dilation, groups or 1,
             weight_attr=_kernel_init(param_attr, num_channels, filter_size), bias_attr=bias_attr,
         )  # fmt: skip
+        _in_dtype(self, dtype)
         self._act = act
 
     def forward(self, x: Any) -> Any:
@@ -84,6 +93,7 @@ class Conv2DTranspose(N.Conv2DTranspose):
             num_channels, num_filters, filter_size, stride, padding, dilation=dilation, groups=groups or 1, weight_attr=param_attr,
             bias_attr=bias_attr,
         )  # fmt: skip
+        _in_dtype(self, dtype)
         self._act, self._size = act, output_size
 
     def forward(self, x: Any) -> Any:  # type: ignore[override]
@@ -121,6 +131,7 @@ class Embedding(N.Embedding):
         param_attr: Any = None, dtype: Any = "float32",
     ) -> None:  # fmt: skip
         super().__init__(size[0], size[1], padding_idx=padding_idx, sparse=is_sparse, weight_attr=param_attr)
+        _in_dtype(self, dtype)
 
 
 class LayerNorm(N.LayerNorm):
@@ -131,6 +142,7 @@ class LayerNorm(N.LayerNorm):
         bias_attr: Any = None, act: str | None = None, dtype: Any = "float32",
     ) -> None:  # fmt: skip
         super().__init__(normalized_shape, epsilon, param_attr if scale else False, bias_attr if shift else False)
+        _in_dtype(self, dtype)
         self._act = act
 
     def forward(self, input: Any) -> Any:
@@ -146,6 +158,7 @@ class GroupNorm(N.GroupNorm):
         data_layout: str = "NCHW", dtype: Any = "float32",
     ) -> None:  # fmt: skip
         super().__init__(groups, channels, epsilon, param_attr, bias_attr, data_layout)
+        _in_dtype(self, dtype)
         self._act = act
 
     def forward(self, input: Any) -> Any:
@@ -160,6 +173,7 @@ class InstanceNorm(N.InstanceNorm2D):
         self, num_channels: int, epsilon: float = 1e-5, param_attr: Any = None, bias_attr: Any = None, dtype: Any = "float32"
     ) -> None:
         super().__init__(num_channels, epsilon, weight_attr=param_attr, bias_attr=bias_attr)
+        _in_dtype(self, dtype)
 
 
 class Dropout(Layer):

@@ -826,7 +826,7 @@ def gaussian_random_batch_size_like(
 
 
 def sampling_id(x: Any, min: float = 0.0, max: float = 1.0, seed: int = 0, dtype: Any = "float32") -> Any:
-    """A column number drawn per row with the probabilities in it."""
+    """A column number drawn per row with the probabilities in it. dtype: has no effect, as in Paddle."""
     return run("sampling_id", x, min=float(min), max=float(max), seed=seed)
 
 
@@ -841,7 +841,7 @@ def smooth_l1(x: Any, y: Any, inside_weight: Any = None, outside_weight: Any = N
 def label_smooth(
     label: Any, prior_dist: Any = None, epsilon: float = 0.1, dtype: Any = "float32", name: str | None = None
 ) -> Any:
-    """(1 - epsilon) * label + epsilon * (prior or 1 / classes)."""
+    """(1 - epsilon) * label + epsilon * (prior or 1 / classes), of the type of `label`; dtype: has no effect, as in Paddle."""
     out = run("label_smooth", label, prior_dist, epsilon=float(epsilon), name=name)
     out.stop_gradient = True
     return out

@@ -124,10 +124,10 @@ def prelu(x: Any, weight: Any, data_format: str = "NCHW", name: str | None = Non
     shape, weights = spec_of(x).shape, spec_of(weight).shape
     if len(weights) > 1:
         raise AssertionError(f"prelu: weight must be 0-D or 1-D, got shape {list(weights)}")
+    if data_format not in ("NC", "NCL", "NCHW", "NCDHW", "NLC", "NHWC", "NDHWC"):
+        raise ValueError(f"prelu: data_format = {data_format!r}; expected NC, NCL, NCHW, NCDHW, NLC, NHWC or NDHWC")
     mode = "all"
     if len(weights) == 1 and weights[0] != 1:
-        if data_format not in ("NC", "NCL", "NCHW", "NCDHW", "NLC", "NHWC", "NDHWC"):
-            raise ValueError(f"prelu: data_format = {data_format!r}; expected NC, NCL, NCHW, NCDHW, NLC, NHWC or NDHWC")
         data_format, mode = "NCHW" if data_format[1] == "C" else "NHWC", "channel"
         if len(shape) < 2:
             raise AssertionError(f"prelu: x needs a channel axis for {weights[0]} weights, got shape {list(shape)}")

@@ -73,10 +73,10 @@ def dropout(
     an axis out of range, TypeError for other types.
     """
     p = _probability(p, "dropout")
-    if p == 0:
-        return x
     if mode not in ("downscale_in_infer", "upscale_in_train"):
         raise ValueError(f"dropout: mode = {mode!r}; expected 'downscale_in_infer' or 'upscale_in_train'")
+    if p == 0:
+        return x
     upscale = mode == "upscale_in_train"
     if axis is None:
         attrs = {"dropout_implementation": mode if upscale else "downgrade_in_infer"}

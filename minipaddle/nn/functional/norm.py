@@ -139,6 +139,8 @@ def instance_norm(
     """
     if data_format in ("NHWC", "NDHWC", "NLC"):
         raise ValueError(f"instance_norm takes data_format NCL, NCHW or NCDHW, got {data_format!r}; transpose x first")
+    if data_format not in ("NC", "NCL", "NCHW", "NCDHW"):
+        raise ValueError(f"instance_norm: data_format = {data_format!r}; expected NCL, NCHW or NCDHW")
     return call(N.instance_norm, x, weight, bias, epsilon=float(eps))
 
 

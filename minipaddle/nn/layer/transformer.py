@@ -190,7 +190,7 @@ class TransformerEncoderLayer(_Block):
         src_mask, residual = _mask(src_mask, src.dtype), src
         if self.normalize_before:
             src = self.norm1(src)
-        found = self.self_attn(src, src, src, src_mask, cache)
+        found = self.self_attn(src, src, src, src_mask, *(() if cache is None else (cache,)))
         src, new_cache = found if cache is not None else (found, None)
         src = self._around(src, residual, self.dropout1, self.norm1)
         src = self._fed_forward(src, self.dropout2, self.norm2)
@@ -278,13 +278,13 @@ class TransformerDecoderLayer(_Block):
         residual = tgt
         if self.normalize_before:
             tgt = self.norm1(tgt)
-        found = self.self_attn(tgt, tgt, tgt, tgt_mask, own)
+        found = self.self_attn(tgt, tgt, tgt, tgt_mask, *(() if own is None else (own,)))
         tgt, own = found if cache is not None else (found, None)
         tgt = self._around(tgt, residual, self.dropout1, self.norm1)
         residual = tgt
         if self.normalize_before:
             tgt = self.norm2(tgt)
-        found = self.cross_attn(tgt, memory, memory, memory_mask, other)
+        found = self.cross_attn(tgt, memory, memory, memory_mask, *(() if other is None else (other,)))
         tgt, other = found if cache is not None else (found, None)
         tgt = self._around(tgt, residual, self.dropout2, self.norm2)
         tgt = self._fed_forward(tgt, self.dropout3, self.norm3)

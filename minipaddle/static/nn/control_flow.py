@@ -102,7 +102,10 @@ class While:
 
 
 class ConditionalBlock:
-    """``with ConditionalBlock([c], is_scalar_condition=True).block():`` runs its block if c holds; without the flag if no input is empty."""
+    """``with ConditionalBlock([c], is_scalar_condition=True).block():`` runs its block if c holds.
+
+    Without the flag the block runs if no input is empty.
+    """
 
     def __init__(self, inputs: Sequence[Any], is_scalar_condition: bool = False, name: str | None = None) -> None:
         for each in inputs:

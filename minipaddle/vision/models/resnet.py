@@ -48,6 +48,10 @@ class BasicBlock(nn.Layer):
         norm = norm_layer or nn.BatchNorm2D
         if dilation > 1:
             raise NotImplementedError(f"Dilation > 1 not supported in BasicBlock, got {dilation}")
+        if groups != 1 or base_width != 64:
+            raise ValueError(
+                f"BasicBlock takes groups = 1 and base_width = 64, got {groups} and {base_width}; resnet50 and deeper take others"
+            )
         self.conv1 = nn.Conv2D(inplanes, planes, 3, padding=1, stride=stride, bias_attr=False)
         self.bn1 = norm(planes)
         self.relu = nn.ReLU()
