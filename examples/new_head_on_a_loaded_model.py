@@ -67,7 +67,7 @@ def features_of(model: TranslatedLayer) -> str:
     operators = model.operators()
     made = [op for op in operators if op.type == "pool2d" and not op.attrs["adaptive"]]
     made = made or [op for op in operators if op.type == "conv2d"]
-    return made[-1].output_names[0]
+    return made[-1].output_arg_names[0]
 
 
 class Classifier(nn.Layer):

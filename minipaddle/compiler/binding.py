@@ -75,7 +75,7 @@ def one_element_results(op: Operator) -> list[str]:
     """Outputs that come out 0-d, but which a Program of Paddle 1.x declares with one element, for it knows no 0-d tensors."""
     if op.type not in _ONE_ELEMENT or op.block.program.desc_version >= _FIRST_WITH_0D:
         return []
-    declared = [(name, op.block.find_var(name)) for name in op.output_names]
+    declared = [(name, op.block.find_var(name)) for name in op.output_arg_names]
     return [name for name, v in declared if v is not None and v.static_shape == (1,)]
 
 

@@ -184,7 +184,7 @@ def compile_block(
     space: dict[str, Any] = {}
     last: dict[str, int] = {}
     for i, op in enumerate(kept):
-        for n in (*reads(op), *op.input_names, *op.output_names):
+        for n in (*reads(op), *op.input_arg_names, *op.output_arg_names):
             last[n] = i
     keep = set(fetches)
     parameters = ", ".join(["xp", *(ident(n) for n in feeds), *(ident("lod of " + n) for n in lod_feeds)])
@@ -206,8 +206,8 @@ def compile_block(
         taken = writer.operator(kept, i, local, after)
         group = kept[i : i + taken]
         if taken == 1 and inner_block(op) is None:
-            sure.update(op.output_names)
-        names = dict.fromkeys(n for o in group for n in (*reads(o), *o.input_names, *o.output_names))
+            sure.update(op.output_arg_names)
+        names = dict.fromkeys(n for o in group for n in (*reads(o), *o.input_arg_names, *o.output_arg_names))
         dead = [local(n) for n in names if i <= last[n] < i + taken and n not in keep and n != EMPTY and n in sure]
         if dead and taken == 1 and inner_block(op) is None:
             writer.lines[-1] += f"; del {', '.join(dead)}"

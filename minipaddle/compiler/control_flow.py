@@ -156,7 +156,7 @@ class Writer:
         kept = live_operators(block.ops, [*fetches, *wanted])
         end = len(kept)
         outer = set(outer_writes(block))
-        while end and kept[end - 1].type == "assign" and kept[end - 1].output_names[0] in outer:
+        while end and kept[end - 1].type == "assign" and kept[end - 1].output_arg_names[0] in outer:
             end -= 1
         self.operators(kept[:end], ident, wanted | set(outer) | {n for op in kept[end:] for n in reads(op)})
         if before_end:
@@ -186,25 +186,25 @@ class Writer:
         elif op.type == "conditional_block_grad":
             self._branch_gradient(op, ident)
         elif is_undefined(op):
-            self.line(f"{ident(op.output_names[0])} = UNSET", op)
+            self.line(f"{ident(op.output_arg_names[0])} = UNSET", op)
         elif op.type in ("assign", "assign_grad") or _passes_gradient(op):
-            target, source = op.output_names[0], op.input_names[0]
+            target, source = op.output_arg_names[0], op.input_arg_names[0]
             if op.block.idx == 0 and op.type == "assign" and not _is_backward(op) and not self._may_alias(op, target):
                 self.space["copied"] = copied
                 self.line(f"{ident(target)} = copied({ident(source)})", op)
             else:
                 self.line(f"{ident(target)} = {ident(source)}", op)
         elif op.type == "sum" and len(op.block.program.blocks) > 1:
-            self.line(f"{ident(op.output_names[0])} = add_up(xp, [{', '.join(map(ident, op.inputs['X']))}])", op)
+            self.line(f"{ident(op.output_arg_names[0])} = add_up(xp, [{', '.join(map(ident, op.inputs['X']))}])", op)
         elif op.type == "fill_zeros_like" and len(op.block.program.blocks) > 1:
-            self.line(f"{ident(op.output_names[0])} = zeros_like(xp, {ident(op.input_names[0])})", op)
+            self.line(f"{ident(op.output_arg_names[0])} = zeros_like(xp, {ident(op.input_arg_names[0])})", op)
         elif op.type == "select_input":
             no, yes = op.inputs["X"]
             self.line(
-                f"{ident(op.output_names[0])} = {ident(yes)} if {ident(op.inputs['Mask'][0])} else {ident(no)}", op
+                f"{ident(op.output_arg_names[0])} = {ident(yes)} if {ident(op.inputs['Mask'][0])} else {ident(no)}", op
             )
         elif op.type in ("write_to_array", "add_to_array"):
-            out = op.output_names[0]
+            out = op.output_arg_names[0]
             array = ident(out) if ident(out) in self.defined else "None"
             self.space[f"op_{op.type}"] = _forward(op)
             self.line(
@@ -254,16 +254,16 @@ class Writer:
         if (
             i + 2 < len(ops)
             and ops[i + 1].type == "logical_not"
-            and ops[i + 1].input_names == [condition]
+            and ops[i + 1].input_arg_names == [condition]
             and ops[i + 2].type in BRANCHES
         ):
-            if ops[i + 2].inputs["Cond"] == ops[i + 1].output_names:
+            if ops[i + 2].inputs["Cond"] == ops[i + 1].output_arg_names:
                 other, taken = ops[i + 2], 3
                 masks = set()
                 while i + taken < len(ops):
                     o = ops[i + taken]
-                    if o.type == "cast" and o.input_names == [condition]:
-                        masks.add(o.output_names[0])
+                    if o.type == "cast" and o.input_arg_names == [condition]:
+                        masks.add(o.output_arg_names[0])
                     elif o.type == "select_input" and o.inputs["Mask"][0] in masks:
                         selects.append(o)
                     else:
@@ -272,11 +272,11 @@ class Writer:
         followers = ops[i + 1 : i + taken]
         later = wanted | {n for o in ops[i + taken :] for n in reads(o)}
         for o in followers:
-            if o.type in ("logical_not", "cast") and o.output_names[0] in later:
+            if o.type in ("logical_not", "cast") and o.output_arg_names[0] in later:
                 self.line(self.plain(o, ident), o)
         chosen = {n for o in selects for n in o.inputs["X"]}
         outs = [n for b in (op, other) if b is not None for n in outer_writes(inner_block(b))]  # type: ignore[arg-type]
-        declared = [n for b in (op, other) if b is not None for n in b.output_names]
+        declared = [n for b in (op, other) if b is not None for n in b.output_arg_names]
         names = [
             n
             for n in dict.fromkeys([*outs, *declared])
@@ -329,7 +329,7 @@ class Writer:
         for o in selects:
             source = o.inputs["X"][side]
             value = ident(source) if source in written or ident(source) in self.defined else "UNSET"
-            self.line(f"{ident(o.output_names[0])} = {value}", o)
+            self.line(f"{ident(o.output_arg_names[0])} = {value}", o)
         self.indent -= 1
 
     def _branch_gradient(self, op: Operator, ident: Callable[[str], str]) -> None:
@@ -456,7 +456,7 @@ def _is_backward(op: Operator) -> bool:
 
 def _passes_gradient(op: Operator) -> bool:
     """Whether this is the `scale` by one that stands for the gradient of a sum."""
-    if op.type != "scale" or not _is_backward(op) or len(op.input_names) != 1:
+    if op.type != "scale" or not _is_backward(op) or len(op.input_arg_names) != 1:
         return False
     attr = op.attr
     return bool(attr("scale") == 1 and attr("bias") == 0)
@@ -528,15 +528,15 @@ def run_control(op: Operator, scope: Scope, xp: Any, run: Callable[[Sequence[Ope
     get = scope.get
     inner = inner_block(op)
     if is_undefined(op):
-        scope.set(op.output_names[0], UNSET)
+        scope.set(op.output_arg_names[0], UNSET)
     elif op.type in ("assign", "assign_grad"):
-        scope.set(op.output_names[0], get(op.input_names[0]))
+        scope.set(op.output_arg_names[0], get(op.input_arg_names[0]))
     elif op.type == "sum":
-        scope.set(op.output_names[0], add_up(xp, [get(n) for n in op.inputs["X"]]))
+        scope.set(op.output_arg_names[0], add_up(xp, [get(n) for n in op.inputs["X"]]))
     elif op.type == "fill_zeros_like":
-        scope.set(op.output_names[0], zeros_like(xp, get(op.input_names[0])))
+        scope.set(op.output_arg_names[0], zeros_like(xp, get(op.input_arg_names[0])))
     elif op.type == "select_input":
-        scope.set(op.output_names[0], get(op.inputs["X"][int(get(op.inputs["Mask"][0]).item())]))
+        scope.set(op.output_arg_names[0], get(op.inputs["X"][int(get(op.inputs["Mask"][0]).item())]))
     elif op.type == "select_output":
         like = [get(n) for n in op.inputs["Like"]] if "Like" in op.inputs else None
         found = _forward(op)(xp, get(op.inputs["X"][0]), get(op.inputs["Mask"][0]), like)
@@ -545,8 +545,8 @@ def run_control(op: Operator, scope: Scope, xp: Any, run: Callable[[Sequence[Ope
                 scope.set(n, value)
     elif op.type in ("write_to_array", "add_to_array"):
         scope.set(
-            op.output_names[0],
-            _forward(op)(xp, get(op.inputs["X"][0]), get(op.inputs["I"][0]), get(op.output_names[0])),
+            op.output_arg_names[0],
+            _forward(op)(xp, get(op.inputs["X"][0]), get(op.inputs["I"][0]), get(op.output_arg_names[0])),
         )
     elif op.type in BRANCHES:
         assert inner is not None

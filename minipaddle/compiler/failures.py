@@ -34,7 +34,7 @@ def explain_operator(error: Exception, op: Operator, value: Callable[[str], Any]
     """The error told in terms of `op`. value: gives the value of a variable the operator reads."""
     if code_of(str(error)):
         return error
-    unset = next((n for n in (op.input_names or reads(op)) if value(n) is UNSET), None)
+    unset = next((n for n in (op.input_arg_names or reads(op)) if value(n) is UNSET), None)
     if unset is None and isinstance(error, errors.UnsetVariableError):
         unset = ""
     shown = _inputs(op, value)
@@ -61,7 +61,7 @@ def explain_operator(error: Exception, op: Operator, value: Callable[[str], Any]
         kind = next((k for k in kind_of(error).__mro__ if k in _KINDS or k.__module__ == errors.__name__), RuntimeError)
         message = f"[D2S112] {place} failed: {_better(error, op, value)}"
         if not op.callstack:
-            message += f"\n  reads {', '.join(op.input_names)}; writes {', '.join(op.output_names)}"
+            message += f"\n  reads {', '.join(op.input_arg_names)}; writes {', '.join(op.output_arg_names)}"
     text = message + (f"\n{shown}" if shown else "")
     if message.startswith("[D2S112]"):
         text += "\n  what to do: compare these shapes and types with what the operator needs; a size that must be fixed can be declared in "

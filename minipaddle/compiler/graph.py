@@ -34,18 +34,18 @@ class Graph:
     @cached_property
     def uses(self) -> Counter[str]:
         """How often each variable is read; a fetch counts as one reading."""
-        return Counter([n for op in self.operators for n in (*op.input_names, *_inside(op)[0])]) + Counter(self.fetches)
+        return Counter([n for op in self.operators for n in (*op.input_arg_names, *_inside(op)[0])]) + Counter(self.fetches)
 
     @cached_property
     def writes(self) -> Counter[str]:
         """How often each variable is written; being fed counts as writing."""
-        outer = Counter([n for op in self.operators for n in (*op.output_names, *_inside(op)[1]) if n != EMPTY])
+        outer = Counter([n for op in self.operators for n in (*op.output_arg_names, *_inside(op)[1]) if n != EMPTY])
         return outer + Counter(self.feeds)
 
     @cached_property
     def maker(self) -> dict[str, Operator]:
         """The last operator that writes each variable."""
-        return {n: op for op in self.operators for n in op.output_names if n != EMPTY}
+        return {n: op for op in self.operators for n in op.output_arg_names if n != EMPTY}
 
     def fixed(self, name: str) -> bool:
         """Whether the variable has one value throughout: it is written once and belongs to no inner block."""
@@ -70,8 +70,8 @@ def _inside(op: Operator) -> tuple[list[str], list[str]]:
     for index in op.sub_blocks:
         for inner in op.block.program.blocks[index].ops:
             more = _inside(inner)
-            reads += [*inner.input_names, *more[0]]
-            writes += [*inner.output_names, *more[1]]
+            reads += [*inner.input_arg_names, *more[0]]
+            writes += [*inner.output_arg_names, *more[1]]
     return reads, writes
 
 

@@ -68,5 +68,5 @@ def interpret(
         env.update(found)
         if watch is not None:
             watch(op, found)
-    results = [env[name] for name in fetches]
+    results = [scope.get(name) for name in fetches]
     return results if lods is None else results + [known.get(flow.key.get(name, "")) for name in fetches]

@@ -22,12 +22,12 @@ def settled(graph: Graph) -> set[str]:
         definition = OPS.get(op.type)
         if definition is None or definition.is_random or definition.has_effect or op.sub_blocks:
             continue
-        outputs = [n for n in op.output_names if n != EMPTY]
-        if all(n in known for n in op.input_names if n != EMPTY) and all(graph.fixed(n) for n in outputs):
+        outputs = [n for n in op.output_arg_names if n != EMPTY]
+        if all(n in known for n in op.input_arg_names if n != EMPTY) and all(graph.fixed(n) for n in outputs):
             known.update(outputs)
     return known
 
 
 def is_fresh(graph: Graph, name: str) -> bool:
     """Whether the value is a new array that is read in one place only, so that the result made there may take its memory."""
-    return graph.temporary(name) and graph.maker[name].type in _FRESH and graph.maker[name].output_names[0] == name
+    return graph.temporary(name) and graph.maker[name].type in _FRESH and graph.maker[name].output_arg_names[0] == name

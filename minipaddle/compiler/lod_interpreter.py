@@ -92,14 +92,14 @@ def _after_control(op: Operator, scope: LodScope) -> None:
     """Lods of what an operator of control flow wrote itself."""
     if op.type == "select_input":
         chosen = op.inputs["X"][int(scope.get(op.inputs["Mask"][0]).item())]
-        scope.set_lod(op.output_names[0], scope.lod(chosen))
+        scope.set_lod(op.output_arg_names[0], scope.lod(chosen))
     elif op.type == "write_to_array":
-        at, found = int(scope.get(op.inputs["I"][0]).item()), list(scope.lod(op.output_names[0]) or ())
+        at, found = int(scope.get(op.inputs["I"][0]).item()), list(scope.lod(op.output_arg_names[0]) or ())
         found.extend([None] * (at + 1 - len(found)))
         found[at] = scope.lod(op.inputs["X"][0])
-        scope.set_lod(op.output_names[0], found)
-    elif op.type in ("assign", "sum", "fill_zeros_like") and op.input_names:
-        scope.set_lod(op.output_names[0], scope.lod(op.input_names[0]))
+        scope.set_lod(op.output_arg_names[0], found)
+    elif op.type in ("assign", "sum", "fill_zeros_like") and op.input_arg_names:
+        scope.set_lod(op.output_arg_names[0], scope.lod(op.input_arg_names[0]))
 
 
 def _run_one(xp: Any, op: Operator, scope: LodScope) -> None:
@@ -118,7 +118,7 @@ def _run_one(xp: Any, op: Operator, scope: LodScope) -> None:
         scope.set_lod(name, None)
     if op.type == "read_from_array":
         lods, at = scope.lod(op.inputs["X"][0]), int(arguments[1].item())
-        scope.set_lod(op.output_names[0], lods[at] if lods and at < len(lods) else None)
+        scope.set_lod(op.output_arg_names[0], lods[at] if lods and at < len(lods) else None)
     _set_lods(xp, op, definition, arguments, attrs, scope)
 
 

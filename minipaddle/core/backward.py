@@ -314,7 +314,7 @@ class _Walk:
     def _select_gradient(self, i: int, op: Operator) -> None:
         names = op.inputs["X"]
         keys = [self.read_keys[i][n] for n in names]
-        makers = {n for o in self.forward if o.type in BRANCHES for n in o.output_names}
+        makers = {n for o in self.forward if o.type in BRANCHES for n in o.output_arg_names}
         inputs = {"X": [self.grad_of(op.outputs["Out"][0])], "Mask": list(op.inputs["Mask"])}
         if any(n in self.need and (n not in makers or self.parts.get(k, 0) > 1) for n, k in zip(names, keys, strict=True)):
             inputs["Like"] = list(names)  # a value nobody chose has zeros for its gradient
@@ -420,7 +420,7 @@ class _Walk:
             v = resolve(inner, n)
             if v is not None and v.kind == "LOD_TENSOR" and not walk.made.get((n, 0)):
                 walk.fill_zeros(n)
-        used = {n for o in inner.ops for n in (o.input_names if inner_block(o) is None else reads(o))}
+        used = {n for o in inner.ops for n in (o.input_arg_names if inner_block(o) is None else reads(o))}
         new = [n for n in (*carried, *plain) if n in used or _is_tensor(self.source, n)]  # no arrays that are only written to
         reading = list(dict.fromkeys([*op.inputs.get(slot_in, []), *new]))
         op.inputs[slot_in] = reading
@@ -490,7 +490,7 @@ def _live_through(
 
 def _read_once(block: Block, array: str) -> bool:
     """Whether each entry of the array is read once by the operators of the block, which say so themselves."""
-    readers = [op for op in block.ops if array in op.input_names]
+    readers = [op for op in block.ops if array in op.input_arg_names]
     return len(readers) == 1 and bool(readers[0].extra.get("once"))
 
 
@@ -499,10 +499,10 @@ def _writes_over_entries(program: Program, array: str) -> bool:
     fixed: list[Any] = []
     for block in program.blocks:
         for op in block.ops:
-            if op.type != "write_to_array" or op.output_names != [array] or int(op.attrs.get("op_role", 0)) & BACKWARD:
+            if op.type != "write_to_array" or op.output_arg_names != [array] or int(op.attrs.get("op_role", 0)) & BACKWARD:
                 continue
             index = op.inputs["I"][0]
-            maker = next((o for o in reversed(block.ops) if index in o.output_names), None)
+            maker = next((o for o in reversed(block.ops) if index in o.output_arg_names), None)
             if maker is None or maker.type not in ("lod_array_length", "fill_constant"):
                 return True
             if maker.type == "fill_constant":

@@ -68,7 +68,7 @@ def outer_reads(block: Block) -> list[str]:
             if n not in block.vars and n not in written and n != EMPTY:
                 found[n] = None
         if inner_block(op) is None:
-            written.update(op.output_names)
+            written.update(op.output_arg_names)
     return list(found)
 
 
@@ -89,8 +89,8 @@ def reads(op: Operator) -> list[str]:
     inner = inner_block(op)
     if inner is None:
         if op.type in ARRAY_WRITES:
-            return [*op.input_names, *op.output_names]
-        return op.input_names
+            return [*op.input_arg_names, *op.output_arg_names]
+        return op.input_arg_names
     if op.type in GRADIENTS:
         forward = op.block.program.blocks[inner.forward_block_idx]
         kept = set(step_values(forward))
@@ -111,8 +111,8 @@ def writes(op: Operator) -> list[str]:
     """All names that the operator writes, its block included."""
     inner = inner_block(op)
     if inner is None or op.type in GRADIENTS:
-        return op.output_names
-    return list(dict.fromkeys([*outer_writes(inner), *op.output_names]))
+        return op.output_arg_names
+    return list(dict.fromkeys([*outer_writes(inner), *op.output_arg_names]))
 
 
 def has_effect(op: Operator) -> bool:
@@ -308,7 +308,7 @@ def _is_normal(block: Block, outer: Iterable[str]) -> bool:
             return False
         for n in writes(op):
             if n in names:
-                if op.type != "assign" or n in seen or any(source in names for source in op.input_names):
+                if op.type != "assign" or n in seen or any(source in names for source in op.input_arg_names):
                     return False
                 seen.add(n)
     return not _written_twice(block)

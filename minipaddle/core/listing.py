@@ -44,11 +44,11 @@ def _in_order(block: Block) -> list[Variable]:
 
     def walk(inside: Block) -> None:
         for op in inside.ops:
-            mention(op.input_names)
+            mention(op.input_arg_names)
             for index in op.sub_blocks:
                 if 0 <= index < len(block.program.blocks) and index != inside.idx:
                     walk(block.program.blocks[index])
-            mention(op.output_names)
+            mention(op.output_arg_names)
 
     mention(n for n, v in block.vars.items() if v.is_data or v.need_check_feed)
     walk(block)
@@ -85,14 +85,14 @@ def program_text(program: Program) -> str:
 def feeds_of(program: Program) -> list[str]:
     """Names that must be fed: variables of block 0 that are read before anything writes them and hold no kept value."""
     block = program.global_block()
-    fed = [n for op in block.ops if op.type == "feed" for n in op.output_names]
+    fed = [n for op in block.ops if op.type == "feed" for n in op.output_arg_names]
     written = set(fed)
     found = list(fed)
     names = {n: None for n, v in block.vars.items() if v.is_data or v.need_check_feed}
 
     def walk(inside: Block) -> None:
         for op in inside.ops:
-            for n in op.input_names:
+            for n in op.input_arg_names:
                 v = block.vars.get(n)
                 if v is not None and n not in written and not v.persistable and v.has_dtype and not _is_own(n, inside, block):
                     names.setdefault(n)
@@ -100,7 +100,7 @@ def feeds_of(program: Program) -> list[str]:
                 if 0 < index < len(program.blocks) and index != inside.idx:
                     walk(program.blocks[index])
             if inside is block:
-                written.update(op.output_names)
+                written.update(op.output_arg_names)
 
     walk(block)
     return [*found, *(n for n in names if n not in found)]
@@ -113,10 +113,10 @@ def _is_own(name: str, inside: Block, block: Block) -> bool:
 def fetches_of(program: Program) -> list[str]:
     """Names worth fetching: what fetch operators take, else the visible results in block 0 that no operator reads."""
     block = program.global_block()
-    fetched = [n for op in block.ops if op.type == "fetch" for n in op.input_names]
+    fetched = [n for op in block.ops if op.type == "fetch" for n in op.input_arg_names]
     if fetched:
         return fetched
-    read = {n for b in program.blocks for op in b.ops for n in op.input_names}
+    read = {n for b in program.blocks for op in b.ops for n in op.input_arg_names}
     found: dict[str, None] = {}
     for op in block.ops:
         definition = OPS.get(op.type)

@@ -34,7 +34,7 @@ def in_our_form(program: Program) -> Program:
     ends = [i for i, op in enumerate(main.ops) if int(op.attrs.get("op_role", 0)) == LOSS | BACKWARD]
     if len(ends) != 1:  # not what `minimize` writes
         return program
-    seed = main.ops[ends[0]].output_names[0]
+    seed = main.ops[ends[0]].output_arg_names[0]
     new = program.clone()
     main = new.global_block()
     loss = main.find_var(seed.removesuffix(GRAD_SUFFIX))
@@ -44,7 +44,7 @@ def in_our_form(program: Program) -> Program:
     without_recurrent(new)
     tail = [op for op in main.ops if int(op.attrs.get("op_role", 0)) & OPTIMIZE]
     main.ops = [op for op in main.ops if not int(op.attrs.get("op_role", 0)) & OPTIMIZE]
-    given = {n for op in tail for n in op.input_names if n.endswith(GRAD_SUFFIX)}
+    given = {n for op in tail for n in op.input_arg_names if n.endswith(GRAD_SUFFIX)}
     for v in main.vars.values():
         if v.persistable and v.name + GRAD_SUFFIX in given:
             v._stop_gradient = False
@@ -188,8 +188,8 @@ def _as_loop(op: Operator, block: Block) -> None:
     reads: dict[str, None] = {}
     written: set[str] = set()
     for o in inner.ops:
-        reads.update(dict.fromkeys(n for n in o.input_names if n not in inner.vars and n not in written))
-        written.update(o.output_names)
+        reads.update(dict.fromkeys(n for n in o.input_arg_names if n not in inner.vars and n not in written))
+        written.update(o.output_arg_names)
     block.append_op(
         "while", {"X": [n for n in reads if n != going.name], "Condition": going},
         {"Out": list(dict.fromkeys([step.name, going.name, *(a.name for _, a in links), *(a.name for a, _ in results)])),

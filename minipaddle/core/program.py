@@ -165,7 +165,7 @@ class Variable(TensorBase):
     @property
     def is_leaf(self) -> bool:
         """Whether no operator of the Program makes it."""
-        return not any(self.name in op.output_names for op in self.block.ops)
+        return not any(self.name in op.output_arg_names for op in self.block.ops)
 
     @property
     def grad_name(self) -> str:
@@ -175,7 +175,7 @@ class Variable(TensorBase):
     @property
     def op(self) -> Operator | None:
         """The last operator of its block that writes it."""
-        return next((op for op in reversed(self.block.ops) if self.name in op.output_names), None)
+        return next((op for op in reversed(self.block.ops) if self.name in op.output_arg_names), None)
 
     def _symbolic(
         self, what: str, code: str = "D2S102",
@@ -344,13 +344,13 @@ class Operator:
 
     @property
     def input_names(self) -> list[str]:
-        """Names of all variables it reads."""
-        return [n for names in self.inputs.values() for n in names]
+        """Names of its input slots."""
+        return list(self.inputs)
 
     @property
     def output_names(self) -> list[str]:
-        """Names of all variables it writes."""
-        return [n for names in self.outputs.values() for n in names]
+        """Names of its output slots."""
+        return list(self.outputs)
 
     @property
     def idx(self) -> int:
@@ -360,12 +360,12 @@ class Operator:
     @property
     def input_arg_names(self) -> list[str]:
         """Names of all variables it reads."""
-        return self.input_names
+        return [n for names in self.inputs.values() for n in names]
 
     @property
     def output_arg_names(self) -> list[str]:
         """Names of all variables it writes."""
-        return self.output_names
+        return [n for names in self.outputs.values() for n in names]
 
     def input(self, slot: str) -> list[str]:
         """Variable names in an input slot."""
@@ -530,7 +530,7 @@ class Block:
         if recorder is not None and recorder.layers:
             made.layer = recorder.layers[-1][1]
         self.ops.append(made)
-        if self._unshaped and not self._unshaped.isdisjoint(made.output_names):
+        if self._unshaped and not self._unshaped.isdisjoint(made.output_arg_names):
             _infer_outputs(made)
         self.program.touch()
         return made
@@ -757,8 +757,8 @@ class Program:
                     definition = OPS.get(op.type)
                     if "is_test" in op.attrs or (definition is not None and "is_test" in definition.attrs):
                         op.attrs["is_test"] = True
-            used = {n for block in new.blocks for op in block.ops for n in (*op.input_names, *op.output_names)}
-            gone = {n for op in dropped for n in (*op.input_names, *op.output_names)} - used
+            used = {n for block in new.blocks for op in block.ops for n in (*op.input_arg_names, *op.output_arg_names)}
+            gone = {n for op in dropped for n in (*op.input_arg_names, *op.output_arg_names)} - used
             for block in new.blocks:
                 block.vars = {name: v for name, v in block.vars.items() if name not in gone}
             new.lr_scheduler = new.lr_var = None

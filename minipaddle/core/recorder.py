@@ -325,7 +325,7 @@ class StaticRecorder(Recorder):
         if op.type.startswith("elementwise_"):
             last = block.ops[-1] if block.ops else None
             x = inputs[0][0].name
-            biased = last is not None and x in last.output_names and last.type.startswith(("matmul", "conv", "depthwise"))
+            biased = last is not None and x in last.output_arg_names and last.type.startswith(("matmul", "conv", "depthwise"))
             if not biased or ".tmp_" not in x:
                 return lambda: unused(op.type)
             key = x.rpartition(".tmp_")[0] + ".tmp"  # a bias: it belongs to the operator before

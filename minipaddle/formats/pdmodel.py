@@ -75,7 +75,8 @@ _TENSOR_FIELDS = {
 }
 _WITH_LOD = ("lod_tensor", "tensor_array")
 
-# Outputs that only training needs: Paddle drops them from inference programs, and their operators run without.
+# Outputs that only training needs: Paddle drops them from inference programs, and their operators run without. (It also
+# drops the Noise of rrelu, and then cannot run its own file.)
 TRAINING_OUTPUTS: dict[str, tuple[str, ...]] = {
     "batch_norm": ("ReserveSpace",),
     "dequantize_linear": ("OutState", "OutAccum", "OutScale"),
@@ -92,7 +93,6 @@ TRAINING_OUTPUTS: dict[str, tuple[str, ...]] = {
     "nce": ("SampleLogits", "SampleLabels"),
     "norm": ("Norm",),
     "quantize_linear": ("OutState", "OutAccum", "OutScale"),
-    "rrelu": ("Noise",),
     "squeeze2": ("XShape",),
     "transpose2": ("XShape",),
     "unsqueeze2": ("XShape",),
@@ -484,9 +484,9 @@ def dumps(program: Program, callstack: bool = False) -> bytes:
 
 def _starts_array(op: Operator) -> bool:
     """Whether this begins the gradient of an array of tensors: in Paddle that is no operator, such an array is empty at first."""
-    if op.type != "fill_zeros_like" or not op.input_names:
+    if op.type != "fill_zeros_like" or not op.input_arg_names:
         return False
-    v = op.block._find_var_recursive(op.input_names[0])
+    v = op.block._find_var_recursive(op.input_arg_names[0])
     return v is not None and v.kind == "LOD_TENSOR_ARRAY"
 
 
@@ -583,7 +583,7 @@ def _frame_lines(file: str, line: int, function: str) -> tuple[str, str]:
 
 def _reads(op: Operator, program: Program) -> set[str]:
     """Names that an operator reads: its inputs, and what its blocks take from outside."""
-    found = {n for n in op.input_names if n}
+    found = {n for n in op.input_arg_names if n}
     for name, kind in op.attr_types.items():
         if kind == "VAR":
             found.add(op.attrs[name])
@@ -615,7 +615,7 @@ def prune(program: Program, feeds: Iterable[str], fetches: Iterable[str], effect
     acting = _acting(main, feeds, new) if effects else set()
     kept: list[Operator] = []
     for op in reversed(main.ops):
-        outputs = set(op.output_names)
+        outputs = set(op.output_arg_names)
         if op.type in ("feed", "fetch") or int(op.attrs.get("op_role", 0)) & OPTIMIZE or not (outputs & live or id(op) in acting):
             continue  # optimizer operators write parameters, but results do not depend on them
         kept.append(op)
@@ -623,7 +623,7 @@ def prune(program: Program, feeds: Iterable[str], fetches: Iterable[str], effect
         if not inner:  # a block may leave its outputs as they were, other operators write all of them
             live -= {n for n in outputs if n not in main.vars or main.vars[n].kind == "LOD_TENSOR"}
         live |= _reads(op, new) - cut
-    made = {n for op in kept for n in op.output_names}
+    made = {n for op in kept for n in op.output_arg_names}
     for name in sorted(live - made - set(feeds)):
         v = main.vars.get(name)
         if v is not None and not v.persistable and v.kind == "LOD_TENSOR":
@@ -633,7 +633,7 @@ def prune(program: Program, feeds: Iterable[str], fetches: Iterable[str], effect
             )
     main.ops = kept[::-1]
     _drop_blocks(new)
-    used = {n for block in new.blocks for op in block.ops for n in (*op.output_names, *_reads(op, new))} | {
+    used = {n for block in new.blocks for op in block.ops for n in (*op.output_arg_names, *_reads(op, new))} | {
         *feeds,
         *fetches,
     }
@@ -652,8 +652,8 @@ def _acting(block: Block, feeds: Sequence[str], program: Program) -> set[int]:
         need = _reads(op, program)
         made: set[str] = set(feeds)
         for earlier in reversed(block.ops[:i]):
-            if need.intersection(earlier.output_names):
-                made.update(earlier.output_names)
+            if need.intersection(earlier.output_arg_names):
+                made.update(earlier.output_arg_names)
                 need |= _reads(earlier, program)
         variables = [block.vars.get(n) for n in need - made]
         if all(v is None or v.persistable or v.kind != "LOD_TENSOR" for v in variables):
@@ -667,7 +667,7 @@ def _made_before_read(block: Block, names: Sequence[str], program: Program) -> s
     for op in block.ops:
         if op.type not in ("feed", "fetch"):
             open_names -= _reads(op, program)
-            written = open_names.intersection(op.output_names)
+            written = open_names.intersection(op.output_arg_names)
             found |= written
             open_names -= written
     return found
@@ -737,7 +737,7 @@ def to_inference_program(
                 for slot in TRAINING_OUTPUTS.get(op.type, ()):
                     op.outputs.pop(slot, None)
     if prune_program and clip_extra:
-        used = {n for block in new.blocks for op in block.ops for n in (*op.output_names, *_reads(op, new))}
+        used = {n for block in new.blocks for op in block.ops for n in (*op.output_arg_names, *_reads(op, new))}
         used |= {*feed_names, *fetch_names}
         for block in new.blocks:
             block.vars = {name: v for name, v in block.vars.items() if name in used}
@@ -793,25 +793,25 @@ def from_inference_program(program: Program) -> tuple[Program, list[str], list[s
             "write such Programs. Load it with paddle.static.load, or the parameters beside it with "
             "paddle.load('<prefix>.pdparams')"
         )
-    inputs = _ordered(feeds[::-1], lambda op: op.output_names)
-    outputs = _ordered(fetches, lambda op: op.input_names)
+    inputs = _ordered(feeds[::-1], lambda op: op.output_arg_names)
+    outputs = _ordered(fetches, lambda op: op.input_arg_names)
     for name in (*inputs, *outputs):
         if name not in main.vars:
             raise FormatError(f"{source}: input or output {name!r} is not declared among the variables")
     main.ops = [op for op in main.ops if op.type not in ("feed", "fetch")]
     scaled: dict[str, str] = {}
     for op in main.ops:
-        if op.type == "scale" and len(op.input_names) == len(op.output_names) == 1:
-            (out,) = op.output_names
+        if op.type == "scale" and len(op.input_arg_names) == len(op.output_arg_names) == 1:
+            (out,) = op.output_arg_names
             plain = op.attrs.get("scale", 1.0) == 1.0 and op.attrs.get("bias", 0.0) == 0.0
-            if plain and out.startswith(SCALE_PREFIX) and op.input_names[0] in main.vars:
-                scaled[out] = op.input_names[0]
+            if plain and out.startswith(SCALE_PREFIX) and op.input_arg_names[0] in main.vars:
+                scaled[out] = op.input_arg_names[0]
     read = {n for op in main.ops for n in _reads(op, new)}
     drop = {out for out in scaled if out not in read and out in outputs}
-    main.ops = [op for op in main.ops if not (op.type == "scale" and op.output_names and op.output_names[0] in drop)]
+    main.ops = [op for op in main.ops if not (op.type == "scale" and op.output_arg_names and op.output_arg_names[0] in drop)]
     for name in drop:
         main.vars.pop(name, None)
-    special = {n for op in feeds for n in op.input_names} | {n for op in fetches for n in op.output_names}
+    special = {n for op in feeds for n in op.input_arg_names} | {n for op in fetches for n in op.output_arg_names}
     for name in special:
         main.vars.pop(name, None)
     new.touch()
@@ -822,9 +822,9 @@ def from_inference_program(program: Program) -> tuple[Program, list[str], list[s
 
 def _check_complete(program: Program, inputs: list[str], outputs: list[str], source: str) -> None:
     """FormatError when a tensor is read, or is a result, that is neither an input, nor stored, nor computed anywhere."""
-    made = {n for block in program.blocks for op in block.ops for n in op.output_names}
+    made = {n for block in program.blocks for op in block.ops for n in op.output_arg_names}
     made.update(inputs, ("", "@EMPTY@"))
-    wanted = [(n, f"operator {op.type}", block) for block in program.blocks for op in block.ops for n in op.input_names]
+    wanted = [(n, f"operator {op.type}", block) for block in program.blocks for op in block.ops for n in op.input_arg_names]
     wanted += [(n, "the list of outputs", program.global_block()) for n in outputs]
     for name, reader, block in wanted:
         if name not in made:

@@ -73,7 +73,7 @@ class Reader:
         self.stacked: dict[int, list[int]] = {}  # tensor of integers -> the one-element values it was made of
         self.constants: dict[int, Constant] = {}
         self.makers: set[int] = set()  # operators that only make constants
-        self.output_names: dict[int, str] = {}
+        self.output_arg_names: dict[int, str] = {}
         self.seen: set[int] = set()
 
     def read(self, function: PirBlock) -> Program:
@@ -88,7 +88,7 @@ class Reader:
         for op in function.ops:
             name = op.attrs.get("name")
             if op.name == PD_OP + "fetch" and isinstance(name, str) and name not in reserved and op.operands:
-                self.output_names.setdefault(op.operands[0], name)
+                self.output_arg_names.setdefault(op.operands[0], name)
                 reserved.add(name)
         self.changed = _changed(function)
         self.reserved = reserved
@@ -175,7 +175,7 @@ class Reader:
         """A variable of a type in the present (or another) block; it stands for the value `number`."""
         block = block or self.block
         value_type = value_type or PirType()
-        name = self.output_names.get(number, "") if block.idx == 0 else ""
+        name = self.output_arg_names.get(number, "") if block.idx == 0 else ""
         v = block.create_var(
             name or self.fresh(base), value_type.shape, value_type.dtype, kind="LOD_TENSOR_ARRAY" if value_type.is_array else "LOD_TENSOR"
         )
@@ -376,15 +376,15 @@ class Reader:
         readers: dict[str, int] = {}
         for block in self.program.blocks:
             for op in block.ops:
-                for name in op.input_names:
+                for name in op.input_arg_names:
                     readers[name] = readers.get(name, 0) + 1
         for block in self.program.blocks:
             kept = []
             for op in reversed(block.ops):
-                if id(op) in self.makers and not any(readers.get(name) for name in op.output_names):
-                    for name in op.output_names:
+                if id(op) in self.makers and not any(readers.get(name) for name in op.output_arg_names):
+                    for name in op.output_arg_names:
                         block.vars.pop(name, None)
-                    for name in op.input_names:
+                    for name in op.input_arg_names:
                         readers[name] -= 1
                 else:
                     kept.append(op)

@@ -89,7 +89,7 @@ def _slice_vector(reader: Reader, op: PirOp) -> None:
 def _name_outputs(reader: Reader, op: PirOp) -> None:
     """Outputs of the model that come out of a vector get their names from an assign."""
     for number, _ in op.results:
-        reader.output_names.pop(number, None)
+        reader.output_arg_names.pop(number, None)
 
 
 def _full(reader: Reader, op: PirOp) -> None:

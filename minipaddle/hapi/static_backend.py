@@ -82,7 +82,7 @@ class StaticBackend:
         scope = global_scope()
         program = self._startup.clone()
         block = program.global_block()
-        block.ops = [op for op in block.ops if any(scope.tensor(n) is None for n in op.output_names)]
+        block.ops = [op for op in block.ops if any(scope.tensor(n) is None for n in op.output_arg_names)]
         program.touch()
         if block.ops:
             assert self._executor is not None
@@ -149,7 +149,10 @@ class StaticBackend:
             assert t is not None, f"variable {name!r} has no value yet; call `model.prepare()` first"
             return t.numpy()
 
-        framework_io.save({k: value(v.name) for k, v in self.model.network.state_dict().items()}, path + ".pdparams")
+        state = self.model.network.state_dict()
+        saved: dict[str, Any] = {k: value(v.name) for k, v in state.items()}
+        saved["StructuredToParameterName@@"] = {k: v.name for k, v in state.items()}  # for a model whose parameters have other names
+        framework_io.save(saved, path + ".pdparams")
         names = self._state_names()
         if names:
             framework_io.save({name: value(name) for name in names}, path + ".pdopt")

@@ -81,7 +81,7 @@ def _read(files: detect.ModelFiles, config: Config) -> _Model:
     model = _Model(program, feeds, {n: make_tensor(backend.to_module(a, module)) for n, a in values.items()}, fetches)
     model.optimize = config.ir_optim()
     operators = [op for op in stored.global_block().ops if op.type == "fetch"]
-    model.output_names = [op.input_names[0] for op in sorted(operators, key=lambda op: op.attrs.get("col") or 0)]
+    model.output_names = [op.input_arg_names[0] for op in sorted(operators, key=lambda op: op.attrs.get("col") or 0)]
     return model
 
 

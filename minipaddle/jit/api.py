@@ -49,6 +49,7 @@ class ProgramCache:
         self._forms: dict[Any, list[Entry]] = {}
         self._entries: dict[Any, Entry] = {}  # (key, number of the form) -> form, oldest first
         self._made = 0
+        self.recent: Entry | None = None  # the form that ran last
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -87,8 +88,11 @@ class ProgramCache:
         return entry
 
     def last(self) -> tuple[Any, Entry]:
-        """The newest (key, (concrete program, partial program)). AssertionError if there is none."""
+        """(key, (concrete program, partial program)) of the form that was used last. AssertionError if there is none."""
         assert self._entries, "No valid cached program in ProgramCache"
+        for item in self._entries.items():
+            if item[1] is self.recent:
+                return item
         return next(reversed(self._entries.items()))
 
     def concrete_programs(self) -> list[ConcreteProgram]:
@@ -303,8 +307,10 @@ class StaticFunction:
                     if entry is not None:
                         concrete = entry[0]
                         if concrete.same_parts() and (not concrete.frozen or concrete.still_holds()):
+                            self._cache.recent = entry
                             return concrete.restore(entry[1].run(args))
             entry, tensors = self._prepare(args, kwargs)
+            self._cache.recent = entry
             return entry[0].restore(entry[1].run(tensors))
         except Exception as error:
             raise shortened(error) from None

@@ -40,12 +40,12 @@ class OperatorInfo:
     block: int
 
     @property
-    def output_names(self) -> list[str]:
+    def output_arg_names(self) -> list[str]:
         """Names of what it makes."""
         return [v.name for items in self.outputs.values() for v in items]
 
     @property
-    def input_names(self) -> list[str]:
+    def input_arg_names(self) -> list[str]:
         """Names of what it reads."""
         return [v.name for items in self.inputs.values() for v in items]
 
@@ -94,7 +94,7 @@ def unknown_variable(name: str, program: Program) -> ValueError:
             f"variable {name!r} is in block {inner} of the loaded model, inside of a branch or loop; only variables of block 0 "
             "can be inputs or outputs"
         )
-    made = [n for op in program.global_block().ops for n in op.output_names]
+    made = [n for op in program.global_block().ops for n in op.output_arg_names]
     close = difflib.get_close_matches(name, made, 3, 0.5)
     return ValueError(
         f"the loaded model has no variable {name!r}"

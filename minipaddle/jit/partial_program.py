@@ -55,7 +55,7 @@ class PartialProgram:
         block = program.global_block()
         self.recompute = recompute and not any(_is_random(op) for b in program.blocks for op in b.ops)
         self.inputs, self.outputs = list(inputs), list(outputs)
-        used = {n for op in block.ops for n in (*reads(op), *op.input_names, *writes(op))} | set(outputs)
+        used = {n for op in block.ops for n in (*reads(op), *op.input_arg_names, *writes(op))} | set(outputs)
         self.captured_names = [n for n in captured if n in used]
         self.captured = [captured[n] for n in self.captured_names]
         self.feeds = [*self.inputs, *self.captured_names]
@@ -108,9 +108,9 @@ class PartialProgram:
         seed_names = [seed for _, seed in live_seeds]
         free, produced = [], set(seed_names)
         for op in backward_ops:
-            own = op.output_names if op.type in ARRAY_WRITES else ()  # an array may begin here
+            own = op.output_arg_names if op.type in ARRAY_WRITES else ()  # an array may begin here
             free += [n for n in reads(op) if n not in produced and n != EMPTY and n not in own]
-            produced.update(op.output_names)
+            produced.update(op.output_arg_names)
         free = list(dict.fromkeys(free))
         made_by_forward = {n for op in forward_ops for n in writes(op)} - set(self.updated)
         saved_own = [n for n in free if n in made_by_forward]

@@ -207,8 +207,8 @@ def _pruned(concrete: ConcreteProgram, configs: dict[str, Any], method: str) -> 
 def _needed_inputs(program: Program, fetches: Sequence[str]) -> set[str]:
     live = set(fetches)
     for op in reversed(program.global_block().ops):
-        if any(n in live for n in op.output_names):
-            live.update(op.input_names)
+        if any(n in live for n in op.output_arg_names):
+            live.update(op.input_arg_names)
     return live
 
 
@@ -216,7 +216,7 @@ def _leading_to(program: Program, op: Operator) -> set[str]:
     ops = program.global_block().ops
     live = set(reads(op))
     for earlier in reversed(ops[: ops.index(op)]):
-        if any(n in live for n in earlier.output_names):
+        if any(n in live for n in earlier.output_arg_names):
             live.update(reads(earlier))
     return live
 
@@ -231,7 +231,7 @@ def _with_cuts(program: Program, fetches: list[str]) -> tuple[Program, list[str]
     new = program.clone()
     for block in new.blocks:
         for name in [n for n, v in block.vars.items() if _is_cut(v)]:
-            places = [i for i, op in enumerate(block.ops) if name in op.output_names]
+            places = [i for i, op in enumerate(block.ops) if name in op.output_arg_names]
             if not places:
                 continue  # an input: whether it needs a gradient is said at each call
             at = places[-1] + 1
@@ -262,7 +262,7 @@ def _all_cut(op: Operator) -> bool:
     """Whether everything an operator makes is cut already, or is no floating number."""
     if inner_block(op) is not None:
         return False
-    outputs = [op.block.find_var(n) for n in op.output_names]
+    outputs = [op.block.find_var(n) for n in op.output_arg_names]
     return all(v is None or v.cut or not v.has_dtype or not (v.dtype.is_floating or v.dtype.is_complex) for v in outputs)
 
 

@@ -170,7 +170,7 @@ class ConcreteProgram:
     @property
     def parameters(self) -> list[Tensor]:
         """Parameters and buffers the Program uses."""
-        used = {n for block in self.main_program.blocks for op in block.ops for n in op.input_names + op.output_names}
+        used = {n for block in self.main_program.blocks for op in block.ops for n in op.input_arg_names + op.output_arg_names}
         return [t for name, t in self.captured.items() if name in used and (isinstance_strict(t, Parameter) or t.persistable)]
 
     def restore(self, values: Sequence[Any]) -> Any:

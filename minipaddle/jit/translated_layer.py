@@ -203,7 +203,7 @@ class TranslatedLayer(Layer):
                 for op in block.ops:
                     if self.training and op.attrs.get("is_test"):
                         op.attrs["is_test"] = False
-                    if "use_global_stats" in op.attrs and not self._frozen.isdisjoint(op.input_names):
+                    if "use_global_stats" in op.attrs and not self._frozen.isdisjoint(op.input_arg_names):
                         op.attrs["use_global_stats"] = True
         return program
 
@@ -242,7 +242,7 @@ class TranslatedLayer(Layer):
         fetches = [self._variable_name(method, v) for v in outputs]
         feeds = method.inputs if inputs is None else [self._variable_name(method, v) for v in inputs]
         program = prune(method.program, feeds, fetches)
-        read = {n for block in program.blocks for op in block.ops for n in op.input_names} | set(fetches)
+        read = {n for block in program.blocks for op in block.ops for n in op.input_arg_names} | set(fetches)
         unread = [n for n in feeds if n not in read]
         if inputs is not None and unread:
             raise ValueError(f"extract(): the inputs {unread} do not lead to {fetches}")
@@ -319,7 +319,7 @@ class TranslatedLayer(Layer):
     def _statistics(self) -> set[str]:
         """Persistable variables that operators write."""
         ops = [op for method in self._methods.values() for block in method.program.blocks for op in block.ops]
-        return {n for op in ops for n in op.output_names if n in self._by_variable}
+        return {n for op in ops for n in op.output_arg_names if n in self._by_variable}
 
     def _method(self, name: str) -> LoadedMethod:
         try:
@@ -414,12 +414,12 @@ def _parameter(array: Any, name: str, facts: dict[str, Any] | None) -> Parameter
 
 def _written(program: Program, name: str) -> bool:
     """Whether some operator writes the variable."""
-    return any(name in op.output_names for block in program.blocks for op in block.ops)
+    return any(name in op.output_arg_names for block in program.blocks for op in block.ops)
 
 
 def _only_written(program: Program, name: str) -> bool:
     """Whether some operator writes the variable without reading it."""
-    return any(name in op.output_names and name not in op.input_names for block in program.blocks for op in block.ops)
+    return any(name in op.output_arg_names and name not in op.input_arg_names for block in program.blocks for op in block.ops)
 
 
 def _rename(program: Program, names: dict[str, str]) -> None:
@@ -445,7 +445,7 @@ def _restore_outputs(program: Program) -> None:
                 slot = definition.outputs[index] if kind == "out" else None
                 if slot is None or op.outputs.get(slot.name) or slot.many:
                     continue
-                like = block.find_var(op.input_names[0]) if op.input_names else None
+                like = block.find_var(op.input_arg_names[0]) if op.input_arg_names else None
                 v = block.create_var(
                     program.fresh_name(f"{op.type}.{slot.name.lower()}.restored"), (), like._dtype if like is not None else None
                 )

@@ -217,7 +217,7 @@ class _Plan:
             seldom=self.from_scope if self.follows else (), passes=INFER_PASSES if self.follows else STATIC_PASSES,
         )  # fmt: skip
         prepared = self.function.prepare
-        hoisted = {n for op in prepared.operators for n in op.output_names} if prepared is not None else set()
+        hoisted = {n for op in prepared.operators for n in op.output_arg_names} if prepared is not None else set()
         self.copies = [c or n in hoisted for c, n in zip(self.copies, fetches)]
         # what is computed once may be kept only where it cannot become a variable that is changed in place
         self.keeps = prepared is not None and not any(self.careful) and not hoisted & set(self.written)
@@ -245,7 +245,7 @@ class _Plan:
                 f"variable {name!r} ({v.describe()}) has no value in the scope; run the startup Program first: "
                 "exe.run(paddle.static.default_startup_program()), after optimizer.minimize"
             )
-        reader = next((op for b in self.program.blocks for op in b.ops if name in op.input_names), None)
+        reader = next((op for b in self.program.blocks for op in b.ops if name in op.input_arg_names), None)
         where = f"; operator {reader.type} reads it" if reader is not None else ""
         return f"variable {name!r} ({v.describe()}) is neither fed nor computed by the Program{where}. Feed it: feed={{{name!r}: array}}"
 

@@ -334,7 +334,7 @@ def save_inference_folder(
     if not targets:
         raise ValueError("'target_vars' should not be empty.")
     made = pdmodel.to_inference_program(program, names, [v.name for v in targets], version=pdmodel.VERSION_1X)
-    fetched = [op.input_names[0] for op in _by_column(made, "fetch")]
+    fetched = [op.input_arg_names[0] for op in _by_column(made, "fetch")]
     files: dict[str, atomic.Content] = {
         os.path.join(dirname, os.path.basename(model_filename or "__model__")): pdmodel.dumps(made)
     }
@@ -395,8 +395,8 @@ def load_inference_model(path_prefix: str | None, executor: Executor, **kwargs: 
             _put(name, array, executor)
     pdmodel.from_inference_program(program)  # says what is wrong with a Program that is no model
     block = program.global_block()
-    feeds = [op.output_names[0] for op in _by_column(program, "feed")]
-    fetches = [block._var_recursive(op.input_names[0]) for op in _by_column(program, "fetch")]
+    feeds = [op.output_arg_names[0] for op in _by_column(program, "feed")]
+    fetches = [block._var_recursive(op.input_arg_names[0]) for op in _by_column(program, "fetch")]
     return [program, feeds, fetches]
 
 

@@ -103,8 +103,8 @@ def test_gradients(n: int) -> None:
 def test_names_stand_for_one_value_afterwards() -> None:
     program = overwriting()
     single_assignment(program)
-    written: list[str] = [n for op in program.global_block().ops if op.type != "while" for n in op.output_names]
-    assert len(written) == len(set(written)) and program.global_block().ops[-1].output_names == ["out"]
+    written: list[str] = [n for op in program.global_block().ops if op.type != "while" for n in op.output_arg_names]
+    assert len(written) == len(set(written)) and program.global_block().ops[-1].output_arg_names == ["out"]
     before = str(program)
     single_assignment(program)
     assert str(program) == before

@@ -48,7 +48,7 @@ def test_names_shapes_and_operators(network: Any) -> None:
     ]  # fmt: skip
     assert [(p.name, p.shape) for p in main.all_parameters()] == [("fc_0.w_0", (784, 10)), ("fc_0.b_0", (10,))]
     assert [v.name for v in main.persistables()] == ["fc_0.b_0", "fc_0.w_0", "learning_rate_0"]
-    assert {op.output_names[0]: op.type for op in startup.global_block().ops} == {
+    assert {op.output_arg_names[0]: op.type for op in startup.global_block().ops} == {
         "fc_0.w_0": "uniform_random", "fc_0.b_0": "fill_constant", "learning_rate_0": "fill_constant",
     }  # fmt: skip
     assert isinstance(made, tuple) and [type(part) for part in made] == [list, list]

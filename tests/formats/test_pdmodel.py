@@ -226,7 +226,7 @@ def test_text_that_is_not_utf8():
     desc.blocks[0].vars[0].name = b"caf\xe9"
     desc.blocks[0].ops[0].inputs[0].arguments[0] = b"caf\xe9"
     program = pdmodel.loads(desc.SerializeToString())
-    assert program.global_block().ops[0].input_names == ["caf\udce9"]
+    assert program.global_block().ops[0].input_arg_names == ["caf\udce9"]
     assert pb().ProgramDesc.FromString(pdmodel.dumps(program)).blocks[0].vars[0].name == b"caf\xe9"
 
 
@@ -475,7 +475,7 @@ def test_inference_form():
         "fetch",
     ]
     assert [o.attrs["col"] for o in b.ops if o.type == "fetch"] == [0, 1, 2]
-    assert [o.input_names for o in b.ops if o.type == "fetch"] == [
+    assert [o.input_arg_names for o in b.ops if o.type == "fetch"] == [
         ["save_infer_model/scale_0.tmp_0"],
         ["flag"],
         ["save_infer_model/scale_2.tmp_0"],
@@ -504,7 +504,7 @@ def test_inference_form_keeps_more_when_asked():
 
 def test_feeds_stand_in_reverse_order():
     program = pdmodel.to_inference_program(two_branches(), ["x", "label"], ["loss"])
-    assert [(o.output_names, o.attrs["col"]) for o in program.global_block().ops[:2]] == [(["label"], 1), (["x"], 0)]
+    assert [(o.output_arg_names, o.attrs["col"]) for o in program.global_block().ops[:2]] == [(["label"], 1), (["x"], 0)]
     assert pdmodel.from_inference_program(program)[1] == ["x", "label"]
 
 

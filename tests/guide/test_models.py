@@ -515,3 +515,12 @@ def test_a_failed_save_leaves_the_old_files() -> None:
     with pytest.raises(ValueError):
         paddle.jit.save(LinearNet(), "example.model/linear", input_spec=[InputSpec([None, 100])])
     assert {p.name: p.read_bytes() for p in Path("example.model").iterdir()} == before
+
+
+def test_the_shape_that_was_used_last_is_saved() -> None:
+    layer = StaticNet()
+    for n in (2, 5, 2):
+        layer(paddle.ones([n, 784]))
+    assert len(layer.forward.program_cache) == 2
+    paddle.jit.save(layer, "m/net")
+    assert paddle.jit.load("m/net")._input_spec()[0].shape == (2, 784)

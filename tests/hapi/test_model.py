@@ -333,6 +333,26 @@ def test_static_mode(static_mode: None, tmp_path: Path) -> None:
         m.train_batch([x], [y], update=False)
 
 
+def test_static_checkpoint_fits_other_names(static_mode: None, tmp_path: Path) -> None:
+    x = np.random.default_rng(0).standard_normal((8, 4)).astype("float32")
+    batch = [x, (x.sum(1, keepdims=True) > 0).astype("int64")]
+
+    def made() -> paddle.Model:
+        specs = [InputSpec([None, 4], name="x")], [InputSpec([None, 1], "int64", "y")]
+        m = paddle.Model(nn.Linear(4, 2), *specs)
+        m.prepare(paddle.optimizer.Adam(0.1, parameters=m.parameters()), nn.CrossEntropyLoss())
+        return m
+
+    first = made()
+    first.train_batch(batch[:1], batch[1:])
+    first.save(str(tmp_path / "m"))
+    second = made()
+    assert second.network.weight.name != first.network.weight.name
+    second.load(str(tmp_path / "m"))
+    for _ in range(3):
+        np.testing.assert_allclose(first.train_batch(batch[:1], batch[1:]), second.train_batch(batch[:1], batch[1:]), rtol=1e-6)
+
+
 def test_static_and_dynamic_train_alike() -> None:
     x, y = digits(20, 5)
     dynamic = model()

@@ -162,7 +162,7 @@ def test_the_recognition_model_can_be_opened_up() -> None:
     operators = layer.operators()
     assert operators[0].type == "conv2d" and operators[0].inputs["Filter"][0].structured_name.endswith("weight")
     pools = [op for op in operators if op.type == "pool2d" and not op.attrs["adaptive"]]
-    name = pools[-1].output_names[0]
+    name = pools[-1].output_arg_names[0]
     x = paddle.to_tensor(picture(2, 48, 160))
     whole, features = layer.with_outputs(name)(x)
     backbone, head = layer.extract(name), layer.extract(*layer.output_names(), inputs=[name])

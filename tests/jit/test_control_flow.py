@@ -157,7 +157,7 @@ def test_loop_in_paddles_form() -> None:
     main, body = types(traced)
     assert main.count("while") == 1 and body[-1] == "assign" and "less_than" in body
     op = next(op for op in traced.main_program.global_block().ops if op.type == "while")
-    written = {n for o in traced.main_program.blocks[1].ops if o.type == "assign" for n in o.output_names}
+    written = {n for o in traced.main_program.blocks[1].ops if o.type == "assign" for n in o.output_arg_names}
     assert written == set(op.outputs["Out"]) and op.inputs["Condition"][0] in written
 
 

@@ -155,6 +155,7 @@ def test_refused_with_line_and_remedy(name: str) -> None:
     assert "what to do" in text
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 writes lambdas and columns of expressions another way")
 @pytest.mark.parametrize("script", ["generate_supported.py", "generate_walkthrough.py"])
 def test_the_pages_are_up_to_date(script: str) -> None:
     path = Path(__file__).parents[2] / "docs" / script

@@ -36,7 +36,7 @@ def model(tmp_path: Path) -> TranslatedLayer:
 
 
 def named(model: TranslatedLayer, type: str) -> str:
-    return next(op.output_names[0] for op in model.operators() if op.type == type)
+    return next(op.output_arg_names[0] for op in model.operators() if op.type == type)
 
 
 def test_operators_say_what_they_read_and_make(model: TranslatedLayer) -> None:
@@ -165,7 +165,7 @@ def test_models_with_loops_and_branches(tmp_path: Path) -> None:
     x = paddle.to_tensor(np.array([[1.0, 2, -1]], "float32"))
     inner = model.extract(named(model, "relu"))
     assert inner(x).numpy().tolist() == [[4, 8, 0]] and model(x).numpy().tolist() == [[5, 9, 1]]
-    inside = next(n for op in model.operators() if op.block for n in op.output_names if n in model.program().blocks[op.block].vars)
+    inside = next(n for op in model.operators() if op.block for n in op.output_arg_names if n in model.program().blocks[op.block].vars)
     with pytest.raises(ValueError, match="inside of a branch or loop"):
         model.extract(inside)
 

@@ -103,7 +103,7 @@ def test_program_is_paddles(static_mode: None) -> None:
     assert first.input("Beta1Pow") == first.output("Beta1PowOut") == ["b_beta1_pow_acc_0"]
     assert first.input("LearningRate") == ["learning_rate_0"]
     assert first.attr("op_role") == 2 and operators[1].attr("op_role") == 18
-    made = [op.output_names[0] for op in startup.global_block().ops]
+    made = [op.output_arg_names[0] for op in startup.global_block().ops]
     state = [f"{p}_{kind}_0" for p in "bw" for kind in ("moment1", "moment2", "beta1_pow_acc", "beta2_pow_acc")]
     assert made == ["w", "b", "learning_rate_0", *state]
     rate = main.global_block().var("learning_rate_0")

@@ -279,7 +279,7 @@ def test_training_goes_on_where_paddle_stopped(case: str) -> None:
         "image": batch["image" if "image" in batch else "x_0"],
         "label": batch["label" if "label" in batch else "y"],
     }
-    loss = next(op.output_names[0] for op in program.global_block().ops if op.attr("op_role") == 256)
+    loss = next(op.output_arg_names[0] for op in program.global_block().ops if op.attr("op_role") == 256)
     losses = [float(exe.run(program, feed=feed, fetch_list=[loss])[0]) for _ in entry["losses_after"]]
     assert losses == pytest.approx(entry["losses_after"], abs=1e-5)
 

@@ -40,9 +40,9 @@ def fuse_elementwise(graph: Graph) -> Graph:
     chains: dict[str, _Chain] = {}  # result -> the chain that makes it
     known = settled(graph)
     for op in graph.operators:
-        found = _begun(graph, op) if not set(op.output_names) <= known else None  # what is settled is not done here at all
+        found = _begun(graph, op) if not set(op.output_arg_names) <= known else None  # what is settled is not done here at all
         if found is not None:
-            chains[op.output_names[0]] = _extended(graph, found, chains)
+            chains[op.output_arg_names[0]] = _extended(graph, found, chains)
     replaced: dict[int, list[Operator]] = {}
     for name, chain in chains.items():
         if _pays(graph, name, chain):
@@ -61,10 +61,10 @@ def _begun(graph: Graph, op: Operator) -> _Chain | None:
         return None
     attrs = attributes(op, definition)
     form = chain_form(op.type, attrs)
-    outputs = [n for n in op.output_names if n != EMPTY]
-    if form is None or len(outputs) != 1 or len(op.input_names) != (2 if form[0][0] in _TWO else 1):
+    outputs = [n for n in op.output_arg_names if n != EMPTY]
+    if form is None or len(outputs) != 1 or len(op.input_arg_names) != (2 if form[0][0] in _TWO else 1):
         return None
-    names = [*op.input_names, outputs[0]]
+    names = [*op.input_arg_names, outputs[0]]
     specs = [graph.spec(n) for n in names]
     if not all(graph.fixed(n) for n in names) or any(s is not None and s.dtype.kind != "f" for s in specs):
         return None

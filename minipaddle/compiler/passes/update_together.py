@@ -77,8 +77,8 @@ def _key(graph: Graph, op: Operator) -> Any:
 
 def _clashes(run: list[Operator], op: Operator | None) -> bool:
     """Whether `op` uses something that one of `run` writes."""
-    written = {n for o in run for n in o.output_names}
-    return op is not None and any(n in written for n in (*op.input_names, *op.output_names))
+    written = {n for o in run for n in o.output_arg_names}
+    return op is not None and any(n in written for n in (*op.input_arg_names, *op.output_arg_names))
 
 
 def _joined(run: list[Operator], settings: dict[str, Any]) -> Operator:

@@ -18,8 +18,8 @@ def write_in_place(graph: Graph) -> Graph:
     made = []
     for op in graph.operators:
         if op.type == "elementwise_chain":
-            (name,) = op.output_names
-            over = next((n for n in op.input_names if is_fresh(graph, n) and graph.spec(n) == graph.spec(name)), None)
+            (name,) = op.output_arg_names
+            over = next((n for n in op.input_arg_names if is_fresh(graph, n) and graph.spec(n) == graph.spec(name)), None)
             if over is not None:
                 op = made_operator(op, op.type, op.inputs, op.outputs, **op.attrs)
                 op.extra["out"] = over

@@ -77,7 +77,7 @@ class _Sizes:
 
     def complete(self, block: Block) -> bool:
         """Whether all shapes in block 0 are known."""
-        specs = (self.of(block, n) for op in block.ops for n in op.output_names)
+        specs = (self.of(block, n) for op in block.ops for n in op.output_arg_names)
         return all(s is None or min(s.shape, default=0) >= 0 for s in specs)
 
     def measure(self, partial: PartialProgram) -> None:
@@ -111,11 +111,11 @@ class _Sizes:
 
     def _walk(self, block: Block) -> None:
         for op in block.ops:
-            if "@GRAD" in "".join(op.output_names):
+            if "@GRAD" in "".join(op.output_arg_names):
                 continue  # a gradient is like what it is the gradient of
             for index in op.sub_blocks:
                 self._walk(block.program.blocks[index])
-            outputs = [self.of(block, n) for n in op.output_names]
+            outputs = [self.of(block, n) for n in op.output_arg_names]
             if all(spec is None or -1 not in spec.shape for spec in outputs):
                 continue
             definition = OPS.get(op.type)
@@ -212,18 +212,18 @@ def _join(rows: Sequence[Pair], compiled: Any) -> tuple[str, dict[int, list[int]
     maker: dict[str, Pair] = {}
     reader: dict[str, list[OperatorRow]] = {}
     for op, row in rows:
-        for n in op.output_names:
+        for n in op.output_arg_names:
             if n != EMPTY:
                 maker[n] = (op, row)
-        for n in op.input_names:
+        for n in op.input_arg_names:
             reader.setdefault(n, []).append(row)
-    made_by_code = {n for _, op, _ in at for n in op.output_names}
+    made_by_code = {n for _, op, _ in at for n in op.output_arg_names}
     lines: dict[int, list[int]] = {}
     for line, op, beforehand in at:
         own = by_id.get(id(op))
         found = [own] if own is not None else _stands_for(op, maker, made_by_code)
         if not found:  # a parameter made ready for its operator
-            found = [row for n in op.input_names for row in reader.get(n, [])]
+            found = [row for n in op.input_arg_names for row in reader.get(n, [])]
             lines[line] = sorted({row.number for row in found})
             continue
         for row in found:
@@ -236,15 +236,15 @@ def _join(rows: Sequence[Pair], compiled: Any) -> tuple[str, dict[int, list[int]
 
 def _stands_for(op: Operator, maker: Mapping[str, Pair], made_by_code: set[str]) -> list[OperatorRow]:
     """The operators of the Program that one operator made by passes replaces: those between its inputs and its outputs."""
-    stop = set(op.input_names) | (made_by_code - set(op.output_names))
-    waiting = [n for n in op.output_names if n in maker]
+    stop = set(op.input_arg_names) | (made_by_code - set(op.output_arg_names))
+    waiting = [n for n in op.output_arg_names if n in maker]
     found: dict[int, OperatorRow] = {}
     while waiting:
         made, row = maker[waiting.pop()]
         if row.number in found:
             continue
         found[row.number] = row
-        waiting += [n for n in made.input_names if n in maker and n not in stop]
+        waiting += [n for n in made.input_arg_names if n in maker and n not in stop]
     return [found[n] for n in sorted(found)]
 
 
@@ -263,7 +263,7 @@ def _layers_from_names(rows: Iterable[Pair], structured: Mapping[str, str]) -> N
     current = ""
     for op, row in rows:
         if not row.layer:
-            for n in op.input_names:
+            for n in op.input_arg_names:
                 v = resolve(op.block, n)
                 if v is not None and v.persistable and n in structured:
                     current = structured[n].rpartition(".")[0]
@@ -276,20 +276,20 @@ def _layers_from_names(rows: Iterable[Pair], structured: Mapping[str, str]) -> N
 
 def _gradients(forward: Sequence[Pair], backward: Sequence[Pair]) -> None:
     """Says of each gradient operator what it is the gradient of."""
-    makers = {n: (op, row) for op, row in forward for n in op.output_names}
+    makers = {n: (op, row) for op, row in forward for n in op.output_arg_names}
     readers: dict[str, Pair] = {}
     for op, row in forward:
-        for n in op.input_names:
+        for n in op.input_arg_names:
             readers.setdefault(n, (op, row))
     for op, row in backward:
         definition = OPS.get(op.type)
         forward_op = None if definition is None else definition.gradient_of
         wanted = op.type.removesuffix("_grad") if forward_op is None else forward_op.type
-        bases = [n.partition("@GRAD")[0] for n in op.input_names if "@GRAD" in n]
+        bases = [n.partition("@GRAD")[0] for n in op.input_arg_names if "@GRAD" in n]
         found = [makers[n] for n in bases if n in makers]
         exact = [pair for pair in found if pair[0].type == wanted]
         if not exact and not found:
-            found = [readers[n] for n in (b.partition("@GRAD")[0] for b in op.output_names) if n in readers]
+            found = [readers[n] for n in (b.partition("@GRAD")[0] for b in op.output_arg_names) if n in readers]
         chosen = exact or found
         if chosen:
             row.of, row.layer = chosen[0][1].number if exact else None, chosen[0][1].layer
@@ -414,9 +414,9 @@ def _memory(rows: Sequence[Pair], sizes: _Sizes, outputs: Sequence[str]) -> tupl
     last: dict[str, int] = {}
     size: dict[str, int] = {}
     for i, (op, _) in enumerate(rows):
-        for n in (*op.input_names, *op.output_names):
+        for n in (*op.input_arg_names, *op.output_arg_names):
             last[n] = i
-        for n in op.output_names:
+        for n in op.output_arg_names:
             v = resolve(op.block, n)
             spec = sizes.of(op.block, n)
             if v is not None and not v.persistable and spec is not None and v.kind == "LOD_TENSOR" and min(spec.shape, default=0) >= 0:
@@ -429,7 +429,7 @@ def _memory(rows: Sequence[Pair], sizes: _Sizes, outputs: Sequence[str]) -> tupl
     for n, i in last.items():
         dying.setdefault(i, []).append(n)
     for i, (op, _) in enumerate(rows):
-        for n in op.output_names:
+        for n in op.output_arg_names:
             if n in size and n not in live:
                 live.add(n)
                 held += size[n]
@@ -504,7 +504,7 @@ def _script(program: Program, partial: PartialProgram) -> str:
 def _training(form: Any, feed_sizes: Mapping[str, tuple[int, ...]], known: _Sizes) -> tuple[list[Part], list[Any], list[Any], int]:
     program: Program = form.backward.operators[0].block.program
     block = program.global_block()
-    count = next((i for i, op in enumerate(block.ops) if any("@GRAD" in n for n in op.output_names)), len(block.ops))
+    count = next((i for i, op in enumerate(block.ops) if any("@GRAD" in n for n in op.output_arg_names)), len(block.ops))
     sizes = _Sizes(program, feed_sizes, known.specs)
     forward, forward_rows = _part(
         "forward", "Forward", "what a call runs when a gradient is wanted; it also gives what backward needs", block, block.ops[:count],

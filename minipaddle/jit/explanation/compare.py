@@ -301,7 +301,7 @@ def _generated(
     if not partial.operators:
         return
     times: dict[str, int] = {}
-    makers = {n: rows[id(op)] for op in partial.operators for n in op.output_names if id(op) in rows}
+    makers = {n: rows[id(op)] for op in partial.operators for n in op.output_arg_names if id(op) in rows}
 
     def watch(op: Operator, made: dict[str, Any]) -> None:
         for n, value in made.items():

@@ -44,10 +44,10 @@ def variables_read(block: Block, known: Sequence[str] = ()) -> list[str]:
     written = set(known)
     found: dict[str, None] = {}
     for op in block.ops:
-        for n in op.input_names:
+        for n in op.input_arg_names:
             if n not in written and n not in block.vars:
                 found[n] = None
-        written.update(op.output_names)
+        written.update(op.output_arg_names)
     return list(found)
 
 
