@@ -12,7 +12,8 @@ import pytest
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 PROMISES = {
     "explain_a_function.py": [
-        "eager and traced agree", "wrote explained.html; 817,314 multiply-adds", "matmul_v2 -> float32[16, 64]   [hidden; same",
+        "eager and traced agree", "wrote explained.html; 817,314 multiply-adds",
+        "matmul_v2 -> float32[16, 64]   [hidden; 1 of 2 fused; same",
     ],
     "fit_a_model.py": ["Eval samples: 1000", "97% reached", "loaded: the same accuracy: True", "final.pdopt final.pdparams"],
     "quickstart.py": ["matmul_v2", "linear.pdiparams.info", "TranslatedLayer"],

@@ -20,6 +20,7 @@ from .lod_interpreter import LodProgram, needs_lods_inside
 from .passes.drop_dead import drop_dead
 from .passes.drop_denormals import drop_denormals
 from .passes.fuse_elementwise import fuse_elementwise
+from .passes.fuse_linear import fuse_linear
 from .passes.hoist import hoist
 from .passes.scale_into_filter import scale_into_filter
 from .passes.unfold_batch_norm import unfold_batch_norm
@@ -31,9 +32,9 @@ __all__ = ["INFER_PASSES", "STATIC_PASSES", "TRAIN_PASSES", "CompiledProgram", "
 Pass = Callable[[Graph], Graph]
 
 INFER_PASSES: list[Pass] = [
-    drop_dead, unfold_batch_norm, drop_dead, scale_into_filter, drop_denormals, fuse_elementwise, write_in_place,
+    drop_dead, unfold_batch_norm, drop_dead, scale_into_filter, drop_denormals, fuse_linear, fuse_elementwise, write_in_place,
 ]  # fmt: skip
-TRAIN_PASSES: list[Pass] = [drop_dead, fuse_elementwise, write_in_place]
+TRAIN_PASSES: list[Pass] = [drop_dead, fuse_linear, fuse_elementwise, write_in_place]
 # for the Executor, whose scope owns the arrays of parameters
 STATIC_PASSES: list[Pass] = [drop_dead, update_together, fuse_elementwise, write_in_place]
 # `hoist` comes last in both: it makes two functions out of one

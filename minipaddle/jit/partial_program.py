@@ -16,7 +16,7 @@ from ..compiler.passes.unfold_batch_norm import uses_stored_statistics
 from ..core.backward import append_gradients
 from ..core.blocks import ARRAY_WRITES, EMPTY, reads, single_assignment, writes
 from ..core.context import context
-from ..core.program import Operator, Program, Variable
+from ..core.program import Block, Operator, Program, Variable
 from ..core.tape import Node
 from ..core.tensor import Tensor, make_tensor
 from ..errors import GradientError, NotSupportedError
@@ -98,6 +98,8 @@ class PartialProgram:
         floating = [n for n in dict.fromkeys(self.outputs) if _is_floating(block.find_var(n))]
         seeds, gradients = append_gradients(block, floating, wanted)
         forward_ops, backward_ops = block.ops[:count], block.ops[count:]
+        for op in backward_ops:
+            _read_shape_elsewhere(block, op)
         form = _TrainingForm()
         form.seeds, form.saved_from_inputs, form.grad_positions, form.own, form.differentiable = [], [], [], 0, []
         read = {n for op in backward_ops for n in reads(op)} | set(gradients.values())
@@ -290,6 +292,18 @@ class RecomputedNode(ProgramNode):
 def _is_random(op: Operator) -> bool:
     definition = OPS.get(op.type)
     return definition is None or (definition.is_random and not op.attrs.get("is_test"))
+
+
+def _read_shape_elsewhere(block: Block, op: Operator) -> None:
+    """`elementwise_add_grad` wants only the shape of X: the gradient that comes in has it, and X need not be kept."""
+    if op.type not in ("elementwise_add_grad", "elementwise_sub_grad"):
+        return
+    x, y, d = (block.find_var(op.inputs[slot][0]) for slot in ("X", "Y", "Out@GRAD"))
+    if x is None or y is None or d is None or x._dtype is not d._dtype or x._shape != d._shape:
+        return
+    known = x._shape[len(x._shape) - len(y._shape) :]
+    if op.attrs.get("axis", -1) in (-1, len(x._shape) - len(y._shape)) and -1 not in known and len(y._shape) < len(x._shape):
+        op.inputs["X"] = list(op.inputs["Out@GRAD"])
 
 
 def _root(array: Any) -> int:

@@ -43,6 +43,19 @@ def without_denormals(xp, x):
     return xp.where(small, x.dtype.type(0), x) if small.any() else x
 
 
+@op("linear", "X, Y, Bias -> Out", infer=lambda x, y, bias, **attrs: OPS["matmul_v2"].infer(x, y, **attrs)[0])
+def linear(xp, x, y, bias, *, trans_x: bool = False, trans_y: bool = False):
+    """matmul_v2 and the bias added to its last axis."""
+    if trans_x or trans_y or x.ndim != 2 or y.ndim != 2 or x.dtype.kind != "f" or x.dtype != y.dtype:
+        out = OPS["matmul_v2"].forward(xp, x, y, trans_x=trans_x, trans_y=trans_y)
+    else:
+        out = x @ y
+    if out.dtype == bias.dtype and out.ndim and out.base is None:
+        out += bias
+        return out
+    return out + bias
+
+
 # --- chains of elementwise operators
 
 _BINARY = {

@@ -260,3 +260,20 @@ def test_an_error_names_the_operator_and_the_line():
     r = Recorded(function, [normal(2, 3), normal(2, 3)], [(0, 1), (1, 1)])
     with pytest.raises(ValueError, match=r"(?s)operator elementwise_add .*test_passes.py"):
         r.compiled()(np, normal(2, 3), normal(2, 4))
+
+
+def test_a_product_and_its_bias_become_one_operator() -> None:
+    net = paddle.nn.Linear(4, 3)
+    traced = paddle.jit.to_static(paddle.nn.Sequential(net, paddle.nn.Tanh()))
+    x = paddle.to_tensor(np.random.default_rng(0).normal(size=(5, 4)).astype("float32"))
+    out = traced(x)
+    (form,) = traced.forward.get_concrete_program(x)[1]._training.values()
+    assert [op.type for op in form.forward.operators] == ["linear", "tanh"]
+    np.testing.assert_allclose(out.numpy(), np.tanh(x.numpy() @ net.weight.numpy() + net.bias.numpy()), rtol=1e-5)
+    out.sum().backward()
+    got = [p.grad.numpy() for p in net.parameters()]
+    net.clear_gradients()
+    with flags.scoped(pass_fuse_linear=False):
+        paddle.jit.to_static(paddle.nn.Sequential(net, paddle.nn.Tanh()))(x).sum().backward()
+    for a, p in zip(got, net.parameters(), strict=True):
+        np.testing.assert_allclose(a, p.grad.numpy(), rtol=1e-6)

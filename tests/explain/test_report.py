@@ -37,8 +37,8 @@ def test_operators_know_layer_source_shapes_and_code(report: Report) -> None:
     assert [t for _, t in row.results] == ["float32[4, 8]"]
     assert dict(row.inputs)["Y"][0][1] == "float32[8, 8]"
     (line,) = row.code
-    assert "op_matmul_v2(" in report.parts[0].code.splitlines()[line - 1]
-    assert report.parts[0].code_rows[line] == [row.number]
+    assert "op_linear(" in report.parts[0].code.splitlines()[line - 1]  # with the bias behind it
+    assert report.parts[0].code_rows[line] == [row.number, row.number + 1]
 
 
 def test_forward_backward_and_inference_parts(report: Report) -> None:
@@ -74,7 +74,7 @@ def test_rewritten_source_is_shown(report: Report) -> None:
 def test_text_lists_operators_under_their_lines(report: Report) -> None:
     lines = str(report).splitlines()
     at = next(i for i, line in enumerate(lines) if line.endswith("h = self.stem(x)"))
-    assert "matmul_v2 -> float32[4, 8]   [stem]" in lines[at + 1]
+    assert "matmul_v2 -> float32[4, 8]   [stem; 1 of 2 fused]" in lines[at + 1]
     assert "frozen while tracing" in str(report) and "def backward(xp" in str(report)
 
 

@@ -300,7 +300,7 @@ def test_listing_and_code_can_be_read() -> None:
     assert "matmul_v2" in listing and "elementwise_add" in listing and "(-1, 6)" in listing
     assert "def forward(self, x)" in net.forward.code
     entry = net.forward.get_concrete_program(data())
-    assert "op_matmul_v2(xp, x, " in entry[1].inference.source
+    assert "op_linear(xp, x, " in entry[1].inference.source
 
 
 def test_errors_when_running_name_operator_and_line() -> None:
