@@ -192,7 +192,8 @@ def cross_entropy(
         if total is not None:
             weight_sum = _reduced(total, "sum")
         elif not soft_label and _some_ignored(label, ignore_index):
-            weight_sum = _reduced(cast_to(label != ignore_index, out.dtype), "sum")
+            count = _reduced(cast_to(label != ignore_index, out.dtype), "sum")
+            return _reduced(out, "sum") / M.maximum(count, number_like(1.0, count, count.dtype))
         else:
             return call(R.reduce_mean, out, dim=[], keep_dim=False, reduce_all=True)
         return _reduced(out, "sum") / (weight_sum + cast_to(weight_sum == 0.0, weight_sum.dtype))
