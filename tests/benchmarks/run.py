@@ -15,8 +15,10 @@ import sys
 from typing import Any
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TIMED = ["add", "linear-eager", "linear-static", "infer-eager", "infer-static", "executor", "mlp-eager", "mlp-static",
-         "lenet-eager", "lenet-static"]  # fmt: skip
+TIMED = [
+    "add", "linear-eager", "linear-static", "linear-traced-loss", "infer-eager", "infer-static", "executor",
+    "mlp-eager", "mlp-static", "lenet-eager", "lenet-static",
+]  # fmt: skip
 CHECKS = ["import", "memory-linear-eager", "memory-linear-static"]
 # which frameworks have which workloads
 ONLY = {"numpy": {"linear-eager", "import"}, "torch": {"add", "linear-eager", "infer-eager", "mlp-eager", "lenet-eager", "import"}}

@@ -93,6 +93,31 @@ def _paddle_step(paddle: Any, kind: str, static: bool) -> Callable[[], Any]:
     return step
 
 
+def _paddle_traced_loss(paddle: Any, kind: str) -> Callable[[], Any]:
+    """As `_paddle_step`, with the loss in the traced function too."""
+    paddle.seed(1)
+
+    class WithLoss(paddle.nn.Layer):  # type: ignore[name-defined,misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = _paddle_net(paddle, kind)
+
+        def forward(self, x: Any, y: Any) -> Any:
+            return paddle.nn.functional.cross_entropy(self.net(x), y)
+
+    net = WithLoss()
+    net = paddle.jit.to_static(net, full_graph=True) if paddle.__name__ == "paddle" else paddle.jit.to_static(net)
+    adam = paddle.optimizer.Adam(learning_rate=0.001, parameters=net.parameters())
+    x, y = map(paddle.to_tensor, _data(kind))
+
+    def step() -> None:
+        net(x, y).backward()
+        adam.step()
+        adam.clear_grad()
+
+    return step
+
+
 def _paddle_infer(paddle: Any, static: bool) -> Callable[[], Any]:
     import numpy as np
 
@@ -145,6 +170,8 @@ def paddle_workload(module: str, name: str) -> Callable[[], Any]:
     if name.startswith("infer"):
         return _paddle_infer(paddle, name.endswith("static"))
     kind, _, mode = name.partition("-")
+    if mode == "traced-loss":
+        return _paddle_traced_loss(paddle, kind)
     return _paddle_step(paddle, kind, mode == "static")
 
 
