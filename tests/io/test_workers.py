@@ -298,7 +298,9 @@ class MyError(Exception): pass
 
 def script(tmp_path, body, *arguments, **options):
     file = tmp_path / "program.py"
-    file.write_text(PROGRAM + textwrap.dedent(body))
+    # a shell's background job ignores Ctrl-C, and hands that on
+    listen = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    file.write_text(listen + PROGRAM + textwrap.dedent(body))
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.Popen([sys.executable, str(file), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env,
                             text=True, **options)  # fmt: skip
