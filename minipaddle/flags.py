@@ -17,6 +17,7 @@ _DEFAULTS: dict[str, Any] = {
     "pass_unfold_batch_norm": True,
     "pass_scale_into_filter": True,
     "pass_drop_denormals": True,
+    "pass_fuse_cross_entropy": True,
     "pass_fuse_linear": True,
     "pass_fuse_elementwise": True,
     "pass_write_in_place": True,

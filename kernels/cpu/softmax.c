@@ -160,6 +160,96 @@ static PyObject *cross_entropy_grad(PyObject *module, PyObject *const *args, Py_
     Py_RETURN_TRUE;
 }
 
+static const char mean_cross_entropy_doc[] =
+    "mean_cross_entropy(logits, label, softmax, mean, classes, ignore_index) -> bool\n\n"
+    "Fills softmax [n, classes] and mean [1], the sum of the losses over the number of labels that count, 0 if none does.\n"
+    "Otherwise as softmax_with_cross_entropy.";
+
+/* Rows whose losses, or gradients of losses, a call of the loops gets in memory on the stack. */
+#define ROWS 64
+
+static int64_t label_at(const Py_buffer *labels, Py_ssize_t i) {
+    return labels->itemsize == 8 ? ((const int64_t *)labels->buf)[i] : ((const int32_t *)labels->buf)[i];
+}
+
+static double count_labels(const Py_buffer *labels, Py_ssize_t n, int64_t ignore) {
+    Py_ssize_t count = 0;
+    for (Py_ssize_t i = 0; i < n; i++) count += label_at(labels, i) != ignore;
+    return count ? (double)count : 1.0;
+}
+
+static PyObject *mean_cross_entropy(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
+    (void)module;
+    static const char name[] = "mean_cross_entropy";
+    if (mp_check_count(name, nargs, 6, 6) < 0) return NULL;
+    Py_buffer views[4];
+    enum mp_kind kind;
+    Py_ssize_t n, c;
+    int64_t ignore;
+    if (!mp_get_all(args, views, "TLWW", &kind)) Py_RETURN_FALSE;
+    if (split_rows(name, &views[0], args[4], &n, &c) < 0 || mp_check_size(name, "label", &views[1], n) < 0 ||
+        mp_check_size(name, "softmax", &views[2], n * c) < 0 || mp_check_size(name, "mean", &views[3], 1) < 0 ||
+        ignore_index(args[5], &ignore) < 0 || check_labels(name, &views[1], n, c, ignore) < 0) {
+        mp_release_all(views, 4);
+        return NULL;
+    }
+    const struct softmax_loops *loops = SELECT_TABLE(softmax_table, kind == MP_F64);
+    const Py_ssize_t row = c * views[0].itemsize, wide = views[1].itemsize == 8;
+    double total = 0;
+    MP_BEGIN_WORK(n * c)
+    for (Py_ssize_t start = 0; start < n; start += ROWS) {
+        const Py_ssize_t rows = n - start < ROWS ? n - start : ROWS;
+        double losses[ROWS];
+        loops->cross_entropy(rows, c, (const char *)views[0].buf + start * row,
+                             (const char *)views[1].buf + start * views[1].itemsize, (int)wide, ignore,
+                             (char *)views[2].buf + start * row, losses);
+        for (Py_ssize_t i = 0; i < rows; i++) total += kind == MP_F64 ? losses[i] : ((const float *)losses)[i];
+    }
+    total /= count_labels(&views[1], n, ignore);
+    MP_END_WORK
+    if (kind == MP_F64) *(double *)views[3].buf = total;
+    else *(float *)views[3].buf = (float)total;
+    mp_release_all(views, 4);
+    Py_RETURN_TRUE;
+}
+
+static const char mean_cross_entropy_grad_doc[] =
+    "mean_cross_entropy_grad(softmax, label, d_mean, d_logits, classes, ignore_index) -> bool\n\n"
+    "Fills d_logits [n, classes] from d_mean [1]; otherwise as softmax_with_cross_entropy_grad.";
+
+static PyObject *mean_cross_entropy_grad(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
+    (void)module;
+    static const char name[] = "mean_cross_entropy_grad";
+    if (mp_check_count(name, nargs, 6, 6) < 0) return NULL;
+    Py_buffer views[4];
+    enum mp_kind kind;
+    Py_ssize_t n, c;
+    int64_t ignore;
+    if (!mp_get_all(args, views, "TLTW", &kind)) Py_RETURN_FALSE;
+    if (split_rows(name, &views[0], args[4], &n, &c) < 0 || mp_check_size(name, "label", &views[1], n) < 0 ||
+        mp_check_size(name, "d_mean", &views[2], 1) < 0 || mp_check_size(name, "d_logits", &views[3], n * c) < 0 ||
+        ignore_index(args[5], &ignore) < 0 || check_labels(name, &views[1], n, c, ignore) < 0) {
+        mp_release_all(views, 4);
+        return NULL;
+    }
+    const struct softmax_loops *loops = SELECT_TABLE(softmax_table, kind == MP_F64);
+    const Py_ssize_t row = c * views[0].itemsize, wide = views[1].itemsize == 8;
+    const double count = count_labels(&views[1], n, ignore);
+    double each[ROWS];
+    for (int i = 0; i < ROWS; i++) {
+        if (kind == MP_F64) each[i] = *(const double *)views[2].buf / count;
+        else ((float *)each)[i] = *(const float *)views[2].buf / (float)count;
+    }
+    MP_BEGIN_WORK(n * c)
+    for (Py_ssize_t start = 0; start < n; start += ROWS)
+        loops->cross_entropy_grad(n - start < ROWS ? n - start : ROWS, c, (const char *)views[0].buf + start * row,
+                                  (const char *)views[1].buf + start * views[1].itemsize, (int)wide, ignore, each,
+                                  (char *)views[3].buf + start * row);
+    MP_END_WORK
+    mp_release_all(views, 4);
+    Py_RETURN_TRUE;
+}
+
 PyMethodDef mp_softmax_methods[] = {
     MP_FUNCTION("softmax", softmax, "softmax(x, out, columns) -> bool"),
     MP_FUNCTION("softmax_grad", softmax_grad, "softmax_grad(out, d_out, d_x, columns) -> bool"),
@@ -167,5 +257,7 @@ PyMethodDef mp_softmax_methods[] = {
     MP_FUNCTION("log_softmax_grad", log_softmax_grad, "log_softmax_grad(out, d_out, d_x, columns) -> bool"),
     MP_FUNCTION("softmax_with_cross_entropy", cross_entropy, cross_entropy_doc),
     MP_FUNCTION("softmax_with_cross_entropy_grad", cross_entropy_grad, cross_entropy_grad_doc),
+    MP_FUNCTION("mean_cross_entropy", mean_cross_entropy, mean_cross_entropy_doc),
+    MP_FUNCTION("mean_cross_entropy_grad", mean_cross_entropy_grad, mean_cross_entropy_grad_doc),
     {NULL, NULL, 0, NULL},
 };

@@ -99,7 +99,7 @@ class PyLayerContext:
 class PyLayerNode(Node):
     """The tape entry of one `PyLayer.apply`."""
 
-    __slots__ = ("ctx", "function", "in_specs", "layer", "specs")
+    __slots__ = ("function", "in_specs", "layer", "specs")
 
     def __init__(
         self,
@@ -111,23 +111,15 @@ class PyLayerNode(Node):
     ) -> None:
         super().__init__()
         self.layer, self.function, self.edges, self.in_specs = layer, function, edges, in_specs
-        self.ctx: PyLayerContext | None = ctx
+        self.saved = ctx
         # per result that is a tensor: its number on the tape (None: no gradient) and what its gradient looks like
         self.specs: list[tuple[Any, Spec]] = []
-
-    @property
-    def freed(self) -> bool:
-        return self.ctx is None
-
-    def free(self) -> None:
-        self.ctx = None
 
     def name(self) -> str:
         return self.layer
 
     def backward(self, d_outs: dict[Any, Any], create_graph: bool) -> Sequence[Any]:
-        ctx = self.ctx
-        assert ctx is not None
+        ctx: PyLayerContext = self.saved
         some = next(iter(d_outs.values()))
         module = backend.array_module(some._data if create_graph else some)
         given: list[Tensor | None] = []

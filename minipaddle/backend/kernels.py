@@ -37,6 +37,9 @@ Operators over the last axis
         ValueError for a label that is neither a class nor ignore_index.
     softmax_with_cross_entropy_grad(softmax, label, d_loss, axis=-1, ignore_index=-100) -> array | None
         d_loss [...] or [..., 1]; returns d_logits [..., C].
+    mean_cross_entropy(logits, label, axis=-1, ignore_index=-100) -> (softmax, mean) | None
+    mean_cross_entropy_grad(softmax, label, d_mean, axis=-1, ignore_index=-100) -> array | None
+        The same with the mean loss [] of the labels that count in place of all losses; 0 if none does.
 
 Normalisation
 -------------
@@ -206,6 +209,28 @@ def softmax_with_cross_entropy_grad(
         return None
     d_logits = np.empty(softmax.shape, softmax.dtype)
     done = _cpu.softmax_with_cross_entropy_grad(softmax, label, d_loss, d_logits, softmax.shape[-1], ignore_index)
+    return d_logits if done else None
+
+
+@_kernel
+def mean_cross_entropy(logits: Any, label: Any, axis: int = -1, ignore_index: int = -100) -> Any:
+    """Softmax of the rows of logits and their mean cross entropy with hard labels."""
+    if not _is_last(logits, axis):
+        return None
+    shape, dtype = logits.shape, logits.dtype
+    softmax_, mean = np.empty(shape, dtype), np.empty((), dtype)
+    if _cpu.mean_cross_entropy(logits, label, softmax_, mean, shape[-1], ignore_index):
+        return softmax_, mean
+    return None
+
+
+@_kernel
+def mean_cross_entropy_grad(softmax: Any, label: Any, d_mean: Any, axis: int = -1, ignore_index: int = -100) -> Any:
+    """Gradient of the logits of mean_cross_entropy."""
+    if not _is_last(softmax, axis):
+        return None
+    d_logits = np.empty(softmax.shape, softmax.dtype)
+    done = _cpu.mean_cross_entropy_grad(softmax, label, d_mean, d_logits, softmax.shape[-1], ignore_index)
     return d_logits if done else None
 
 

@@ -69,12 +69,16 @@ class CompiledFunction:
         try:
             return self.function(xp, *arrays)
         except Exception as error:
-            found = self.explain(error)
-            if found is error or flags.get("full_traceback"):
-                raise found from error.__cause__
-            raise found from None
+            found = self.failed(error)
+            raise found from found.__cause__
         finally:
             restore(warnings)
+
+    def failed(self, error: Exception) -> BaseException:
+        """What to raise, and from what cause, for an error of `function`: the same with the operator in its message."""
+        found = self.explain(error)
+        found.__cause__ = error.__cause__ if found is error or flags.get("full_traceback") else None
+        return found
 
     def explain(self, error: Exception) -> BaseException:
         """The same error, with the operator that raised it, its inputs, and where the user wrote that operator."""

@@ -19,6 +19,7 @@ from .interpreter import interpret
 from .lod_interpreter import LodProgram, needs_lods_inside
 from .passes.drop_dead import drop_dead
 from .passes.drop_denormals import drop_denormals
+from .passes.fuse_cross_entropy import fuse_cross_entropy
 from .passes.fuse_elementwise import fuse_elementwise
 from .passes.fuse_linear import fuse_linear
 from .passes.hoist import hoist
@@ -27,21 +28,24 @@ from .passes.unfold_batch_norm import unfold_batch_norm
 from .passes.update_together import update_together
 from .passes.write_in_place import write_in_place
 
-__all__ = ["INFER_PASSES", "STATIC_PASSES", "TRAIN_PASSES", "CompiledProgram", "compile_program"]
+__all__ = ["INFER_PASSES", "STATIC_PASSES", "TRAIN_PASSES", "CompiledProgram", "compile_program", "with_larger_operators"]
 
 Pass = Callable[[Graph], Graph]
 
 INFER_PASSES: list[Pass] = [
-    drop_dead, unfold_batch_norm, drop_dead, scale_into_filter, drop_denormals, fuse_linear, fuse_elementwise, write_in_place,
+    drop_dead, unfold_batch_norm, drop_dead, scale_into_filter, drop_denormals, fuse_linear, fuse_cross_entropy, fuse_elementwise,
+    write_in_place,
 ]  # fmt: skip
-TRAIN_PASSES: list[Pass] = [drop_dead, fuse_linear, fuse_elementwise, write_in_place]
+# before gradients are appended: what these make has a gradient operator of its own
+LARGER_OPERATORS: list[Pass] = [fuse_linear, fuse_cross_entropy]
+TRAIN_PASSES: list[Pass] = [drop_dead, fuse_elementwise, write_in_place]
 # for the Executor, whose scope owns the arrays of parameters
 STATIC_PASSES: list[Pass] = [drop_dead, update_together, fuse_elementwise, write_in_place]
 # `hoist` comes last in both: it makes two functions out of one
 
 
 @dataclass
-class _State:
+class State:
     """What `prepare` made, from which arrays in which versions; `roots` are the memories it lies in."""
 
     xp: Any
@@ -66,9 +70,10 @@ class CompiledProgram:
     def __init__(self, feeds: Sequence[str], main: CompiledFunction, prepare: CompiledFunction | None, main_feeds: Sequence[str]) -> None:
         self.feeds, self.main, self.prepare = tuple(feeds), main, prepare
         position = {n: i for i, n in enumerate(self.feeds)}
-        self._first = [position[n] for n in prepare.feeds] if prepare is not None else []
-        self._second = [position[n] for n in main_feeds if n in position]
-        self._state: _State | None = None
+        # positions of the arrays that `prepare` takes, and that `main` takes before what `prepare` made
+        self.first = [position[n] for n in prepare.feeds] if prepare is not None else []
+        self.second = [position[n] for n in main_feeds if n in position]
+        self.state: State | None = None
 
     lod_feeds = property(lambda self: self.main.lod_feeds)
     lod_fetches = property(lambda self: self.main.lod_fetches)
@@ -87,26 +92,33 @@ class CompiledProgram:
     def __call__(self, xp: Any, *arrays: Any) -> list[Any]:
         if self.prepare is None:
             return self.main(xp, *arrays)
-        if not self._first:  # constants
+        if not self.first:  # constants
             return self.with_state(xp, arrays, None)
-        made = self.prepare(xp, *[arrays[i] for i in self._first])
-        return self.main(xp, *[arrays[i] for i in self._second], *made, *arrays[len(self.feeds) :])
+        made = self.prepare(xp, *[arrays[i] for i in self.first])
+        return self.main(xp, *[arrays[i] for i in self.second], *made, *arrays[len(self.feeds) :])
 
     def with_state(self, xp: Any, arrays: Sequence[Any], versions: Any) -> list[Any]:
         """Like a call, but values that depend on parameters alone are kept as long as their arrays and `versions` are the same.
 
-        versions: something comparable that differs when an array was changed in place.
+        versions: for each array something comparable that differs when it was changed in place; None if none ever is.
         """
         if self.prepare is None:
             return self.main(xp, *arrays)
-        own = [arrays[i] for i in self._first]
-        state = self._state
-        if state is None or state.xp is not xp or state.versions != versions or not all(map(is_, own, state.arrays)):
-            made = self.prepare(xp, *own)
-            state = self._state = _State(xp, own, versions, made, {_root(v) for v in made})
-        results = self.main(xp, *[arrays[i] for i in self._second], *state.made, *arrays[len(self.feeds) :])
+        state = self.prepared(xp, arrays, versions)
+        results = self.main(xp, *[arrays[i] for i in self.second], *state.made, *arrays[len(self.feeds) :])
         # what is kept must not be handed out
         return [r.copy() if r is not None and _root(r) in state.roots else r for r in results]
+
+    def prepared(self, xp: Any, arrays: Sequence[Any], versions: Any) -> State:
+        """What `prepare` makes of these arrays: as it was, if they are the same in the same versions."""
+        assert self.prepare is not None
+        own = [arrays[i] for i in self.first]
+        versions = None if versions is None else [versions[i] for i in self.first]
+        state = self.state
+        if state is None or state.xp is not xp or state.versions != versions or not all(map(is_, own, state.arrays)):
+            made = self.prepare(xp, *own)
+            state = self.state = State(xp, own, versions, made, {_root(v) for v in made})
+        return state
 
     def __getstate__(self) -> None:
         raise TypeError("a compiled Program cannot be pickled; pickle the Program")
@@ -171,6 +183,16 @@ def compile_program(
                 prepare = compile_block(before.operators, before.feeds, before.fetches, f"prepare_{name}")
     main = compile_block(graph.operators, graph.feeds, graph.fetches, name, lod_feeds)
     return CompiledProgram(feeds, main, prepare, graph.feeds)
+
+
+def with_larger_operators(operators: Sequence[Operator], feeds: Sequence[str], fetches: Sequence[str]) -> list[Operator]:
+    """The operators with groups of them joined, as far as that can be done before they are differentiated."""
+    graph = Graph(tuple(operators), tuple(feeds), tuple(fetches))
+    if flags.get("passes") and not flags.get("interpret") and not any(_has_lods(op) for op in operators):
+        for step in LARGER_OPERATORS:
+            if flags.get(f"pass_{step.__name__}"):
+                graph = step(graph)
+    return list(graph.operators)
 
 
 def _has_lods(op: Operator) -> bool:

@@ -143,7 +143,7 @@ _ONE_PER_INPUT = (
 COSTS: dict[str, Rule] = {
     **dict.fromkeys(("conv2d", "conv3d", "depthwise_conv2d"), _convolution),
     **dict.fromkeys(("conv2d_transpose", "conv3d_transpose", "depthwise_conv2d_transpose"), _transposed),
-    **dict.fromkeys(("matmul", "matmul_v2", "bmm", "mv"), _matmul),
+    **dict.fromkeys(("matmul", "matmul_v2", "bmm", "mv", "linear"), _matmul),
     "mul": _mul,
     **dict.fromkeys(("batch_norm", "layer_norm", "instance_norm", "group_norm", "sync_batch_norm"), _norm),
     **dict.fromkeys(("pool2d", "pool3d", "max_pool2d_with_index", "max_pool3d_with_index"), _pool),
@@ -182,4 +182,7 @@ def _of_gradient(type: str, inputs: Slots, outputs: Slots, attrs: Mapping[str, A
     given = {slot: specs for slot, specs in inputs.items() if not slot.endswith("@GRAD")}
     made = {slot[:-5]: specs for slot, specs in outputs.items()}
     rule = COSTS.get(type, _per_output)
+    if type == "linear" and "Bias" in made:  # the sum of the rows, no product
+        others = {slot: specs for slot, specs in outputs.items() if slot != "Bias@GRAD"}
+        return sum(s.size for s in results["Out"]) + _of_gradient(type, inputs, others, attrs)
     return sum(len(specs) for specs in made.values()) * int(rule({**made, **given}, results, attrs))

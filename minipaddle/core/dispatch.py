@@ -64,9 +64,12 @@ def call(op: Op, *inputs: Any, **attrs: Any) -> Any:
         restore(warnings)
     if record and (op.grad is None or not ctx.grad_enabled):
         record = False
-    if type(result) is tuple:
-        outputs = [_wrap(r) for r in result]
-    else:
+    sole = op.sole
+    if type(result) is not tuple or sole >= 0:
+        outputs: Any = None
+        if type(result) is tuple:  # the others are for the gradient alone
+            outputs = list(result)
+            result = result[sole]
         t = _new(Tensor)
         t._data = result if type(result) is _ndarray else _array(result)
         t._stop_gradient = True
@@ -74,9 +77,14 @@ def call(op: Op, *inputs: Any, **attrs: Any) -> Any:
         t._version = [0]
         t._extra = None
         if record and t._data.dtype.kind in "fcV":
-            t._edge = (OpNode(op, inputs, arrays, attrs, (t,)), 0)
+            if outputs is None:
+                outputs = (t,)
+            else:
+                outputs[sole] = t
+            t._edge = (OpNode(op, inputs, arrays, attrs, outputs), sole)
             t._stop_gradient = False
         return t
+    outputs = [r if slot.hidden else _wrap(r) for r, slot in zip(result, op.outputs, strict=True)]
     if record:
         _attach(OpNode(op, inputs, arrays, attrs, outputs), outputs)
     visible = op.returns
@@ -98,7 +106,7 @@ def _wrap(result: Any) -> Any:
 
 def _attach(node: OpNode, outputs: Any) -> None:
     for i, t in enumerate(outputs):
-        if t is None:
+        if t is None or node.op.outputs[i].hidden:
             continue
         if type(t) is list:
             for k, item in enumerate(t):
@@ -144,6 +152,9 @@ def _general(op: Op, inputs: Any, attrs: dict[str, Any]) -> Any:
                 else:  # the old array stays as it is, so what the tape kept of it stays right
                     t._data = _array(value)
             outputs.append(target)
+            continue
+        if slot.hidden:
+            outputs.append(r)
             continue
         made = _wrap(r)
         if slot.view and made is not None and inputs[0] is not None:

@@ -59,7 +59,9 @@ class Recorder:
         """TypeError where Paddle would not record this operator with these data types."""
 
     def apply(self, op: Op, inputs: Any, attrs: dict[str, Any]) -> Any:
-        """Append operator `op`; returns its visible outputs as Variables."""
+        """Append operator `op`, or what it consists of; returns its visible outputs as Variables."""
+        if op.expand is not None:
+            return op.expand(*inputs, **{**op.defaults, **attrs})
         outputs = self.append(op, inputs, attrs)
         visible = op.returns
         return outputs[visible[0]] if len(visible) == 1 else tuple(outputs[i] for i in visible)

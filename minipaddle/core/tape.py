@@ -1,16 +1,16 @@
 """The tape: what was computed, walked backwards to find gradients.
 
-Each differentiated operator leaves a node that keeps just what its grad string names. The walk takes nodes by falling
-rank (a running count), so no recursion is needed and every node runs once, after all gradients of its outputs are known.
+Each differentiated operator leaves a node that keeps just what its grad string names. The walk takes the newest node first (by
+its rank, a running count), so no recursion is needed and every node runs once, after all gradients of its outputs are known.
 With `create_graph` the backward functions run on Tensors through `array_facade`, so they are recorded themselves.
 """
 from __future__ import annotations
 
-import heapq
 import itertools
 import threading
 import weakref
 from collections.abc import Callable, Collection, Sequence
+from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from .tensor import Tensor, isinstance_strict, make_tensor
 
 __all__ = ["Node", "OpNode", "grad", "run_backward"]
 
-_rank = itertools.count()
+next_rank = itertools.count(0, -1).__next__  # the newest node has the least rank
 
 # thread -> stack of (pack, unpack) of `saved_tensors_hooks`; empty in nearly every process
 packers: dict[int, list[tuple[Callable[[Tensor], Any], Callable[[Any], Tensor]]]] = {}
@@ -37,26 +37,22 @@ class Node:
     """One tape entry. Subclasses compute the gradients of their inputs in `backward`.
 
     edges: per gradient that `backward` returns, where it goes: None (nowhere), a leaf Tensor, or (node, output); a list
-    of these for list slots. hooks: output -> functions applied to its gradient.
+    of these for list slots. hooks: output -> functions applied to its gradient. saved: what `backward` needs, None once freed.
     """
 
-    __slots__ = ("edges", "hooks", "rank", "retained")
+    __slots__ = ("edges", "hooks", "rank", "retained", "saved")
 
     edges: Sequence[Any]
+    saved: Any
 
     def __init__(self) -> None:
-        self.rank = next(_rank)
+        self.rank = next_rank()
         self.hooks: dict[Any, dict[int, Callable[..., Any]]] | None = None
         self.retained: dict[Any, weakref.ref[Tensor]] | None = None  # output -> the tensor whose .grad is wanted too
 
-    @property
-    def freed(self) -> bool:
-        """Whether what the node kept is gone."""
-        raise NotImplementedError
-
     def free(self) -> None:
         """Drop what was kept for the gradient."""
-        raise NotImplementedError
+        self.saved = None
 
     def backward(self, d_outs: dict[Any, Any], create_graph: bool) -> Sequence[Any]:
         """Gradients per edge from the gradients of the outputs (keys: output number, or (slot, item) in lists)."""
@@ -80,6 +76,13 @@ def _spec(array: Any) -> Spec:
     return s
 
 
+def _specs(t: Any) -> Any:
+    """Shape and dtype of an output: a Tensor, an array where the output is hidden, None where absent, or a list of these."""
+    if t is None:
+        return None
+    return [_specs(x) for x in t] if type(t) is list else _spec(getattr(t, "_data", t))
+
+
 def _keep_single(t: Any, value: Any, spec_only: bool, checks: list[Any]) -> Any:
     """What is kept of one slot: nothing, its spec, or its arrays, with their versions noted in `checks`."""
     if value is None:
@@ -91,6 +94,13 @@ def _keep_single(t: Any, value: Any, spec_only: bool, checks: list[Any]) -> Any:
     checks.append(t._version)
     checks.append(t._version[0])
     return value
+
+
+def _keep_hidden(value: Any, spec_only: bool) -> Any:
+    """What is kept of a hidden output, which is an array that nobody else has, or a list of such."""
+    if type(value) is list:
+        return [_keep_hidden(v, spec_only) for v in value]
+    return _spec(value) if spec_only and value is not None else value
 
 
 def _edges(t: Any) -> Any:
@@ -112,8 +122,11 @@ def _keeper(op: Op) -> Callable[..., Any]:
         elif not simple:
             saved.append(
                 f"single(inputs[{index}], arrays[{index}], {spec_only}, checks)" if kind == "in"
+                else f"hidden(outputs[{index}], {spec_only})" if op.outputs[index].hidden and not op.outputs[index].over
                 else f"single(outputs[{index}], data(outputs[{index}]), {spec_only}, checks)"
             )  # fmt: skip
+        elif kind == "out" and op.outputs[index].hidden:  # an array that nobody else has
+            saved.append(f"spec(outputs[{index}])" if spec_only else f"outputs[{index}]")
         elif spec_only:
             saved.append(f"spec(arrays[{index}])" if kind == "in" else f"spec(outputs[{index}]._data)")
         else:
@@ -137,7 +150,7 @@ def _keeper(op: Op) -> Callable[..., Any]:
         lines.append("    checks = []")
     found = f"({', '.join(checks)}{',' if checks else ''})" if simple else "checks"
     lines.append(f"    return ({', '.join(saved)},), {found}, ({', '.join(edges)}{',' if edges else ''})")
-    space: dict[str, Any] = {"spec": _spec, "single": _keep_single, "edges": _edges, "data": _data}
+    space: dict[str, Any] = {"spec": _spec, "single": _keep_single, "hidden": _keep_hidden, "edges": _edges, "data": _data}
     exec("\n".join(lines), space)
     return space["keep"]
 
@@ -147,25 +160,35 @@ def _data(t: Any) -> Any:
 
 
 def _runner(op: Op) -> Callable[..., Any]:
-    """The function (function, xp, saved, d_out, attrs, edges) that calls the backward function of an `op` with one output.
+    """The function (node, xp, d_out) that calls the backward function of an `op` of which one output has a gradient.
 
     Written out as source once per operator, like `_keeper`.
     """
     plan = op.grad
     assert plan is not None
-    arguments = ["d_out" if kind == "d_out" else f"saved[{i}]" for i, (kind, _, _) in enumerate(plan.sources)]
-    given = "attrs" if plan.all_attrs else "pick(attrs)"
-    extra = [f"**{given}"]
+    lines = ["def run(node, xp, d_out):", "    saved, attrs, checks = node.saved, node.attrs, node.checks"]
+    if op.plain:
+        watched = sum(kind == "in" or (kind == "out" and not op.outputs[i].hidden) for kind, i, spec_only in plan.sources if not spec_only)
+        if watched:
+            same = " or ".join(f"checks[{2 * i}][0] != checks[{2 * i + 1}]" for i in range(watched))
+            lines.append(f"    if checks and ({same}): node.check()")
+    else:
+        lines.append("    if checks: node.check()")
+    arguments = [
+        f"saved[{n}]" if kind != "d_out" else "d_out" if index == plan.only_d_out else "None"
+        for n, (kind, index, _) in enumerate(plan.sources)
+    ]
+    extra = ["**attrs" if plan.all_attrs else "**pick(attrs)"]
     if plan.takes_needs:
+        lines.append("    edges = node.edges")
         needs = [f"edges[{i}] is not None" for i in range(len(plan.targets))]
         extra.append(f"needs=({', '.join(needs)},)")
-    lines = [
-        "def run(function, xp, saved, d_out, attrs, edges):",
+    lines += [
         "    if attrs:",
         f"        return function(xp, {', '.join([*arguments, *extra])})",
         f"    return function(xp, {', '.join([*arguments, *extra[1:]])})",
     ]
-    space: dict[str, Any] = {"pick": plan.pick}
+    space: dict[str, Any] = {"pick": plan.pick, "function": plan.function}
     exec("\n".join(lines), space)
     return space["run"]
 
@@ -173,10 +196,10 @@ def _runner(op: Op) -> Callable[..., Any]:
 class OpNode(Node):
     """The tape entry of one operator."""
 
-    __slots__ = ("attrs", "checks", "op", "out_specs", "saved")
+    __slots__ = ("attrs", "checks", "op", "out_specs")
 
     def __init__(self, op: Op, inputs: Sequence[Any], arrays: Sequence[Any], attrs: dict[str, Any], outputs: Sequence[Any]):
-        self.rank = next(_rank)
+        self.rank = next_rank()
         self.hooks = self.retained = None
         self.op, self.attrs = op, attrs
         plan = op.grad
@@ -184,20 +207,13 @@ class OpNode(Node):
         if keep is None:
             keep = plan.keep = _keeper(op)  # type: ignore[union-attr]
         self.saved, self.checks, self.edges = keep(inputs, arrays, outputs)
-        if len(outputs) > 1 or type(outputs[0]) is list:
+        if plan.only_d_out < 0:  # type: ignore[union-attr]
             # gradients of unused outputs are zeros of these shapes
-            self.out_specs: Any = [
-                None if t is None else [Spec(x._data.shape, x._data.dtype) for x in t] if type(t) is list
-                else Spec(t._data.shape, t._data.dtype) for t in outputs
-            ]  # fmt: skip
+            self.out_specs: Any = [_specs(t) for t in outputs]
         else:
             self.out_specs = None
         if packers:
             _pack_saved(self)
-
-    @property
-    def freed(self) -> bool:
-        return self.saved is None
 
     def free(self) -> None:
         self.saved = self.checks = None
@@ -208,28 +224,22 @@ class OpNode(Node):
     def backward(self, d_outs: dict[Any, Any], create_graph: bool) -> Sequence[Any]:
         plan = self.op.grad
         assert plan is not None
-        checks = self.checks
-        for i in range(0, len(checks), 2):
-            if checks[i][0] != checks[i + 1]:
-                raise GradientError(
-                    f"{self.op.type}: a tensor needed for its gradient was changed in place afterwards (version "
-                    f"{checks[i][0]}, expected {checks[i + 1]}); change a copy, or call backward() first"
-                )
-        (some, *_) = d_outs.values()
-        if self.out_specs is None and not create_graph:  # the common case
-            module = backend.array_module(some) if backend._others else np
+        if len(d_outs) == 1 and plan.only_d_out in d_outs and not create_graph:  # the common case
+            some = d_outs[plan.only_d_out]
             run = plan.run
             if run is None:
                 run = plan.run = _runner(self.op)
-            result = run(plan.function, module, self.saved, some, self.attrs, self.edges)
+            result = run(self, backend.array_module(some) if backend._others else np, some)
             return result if type(result) is tuple else (result,)
+        if not any(index in d_outs for kind, index, _ in plan.sources if kind == "d_out") and self.out_specs is None:
+            return [None] * len(plan.targets)  # only outputs that have no gradient were used
+        some = next(iter(d_outs.values()))
+        self.check()
         module = backend.array_module(some._data if create_graph else some)
         args: list[Any] = []
         for (kind, index, may_miss), value in zip(plan.sources, self.saved, strict=True):
             if kind != "d_out":
                 args.append(value)
-            elif self.out_specs is None:
-                args.append(some)
             elif may_miss and index not in d_outs:
                 args.append(None)
             else:
@@ -245,8 +255,18 @@ class OpNode(Node):
         result = plan.function(module, *args, **attrs)
         return result if type(result) is tuple else (result,)
 
+    def check(self) -> None:
+        """GradientError if a tensor that is needed was changed in place."""
+        checks = self.checks
+        for i in range(0, len(checks), 2):
+            if checks[i][0] != checks[i + 1]:
+                raise GradientError(
+                    f"{self.op.type}: a tensor needed for its gradient was changed in place afterwards (version "
+                    f"{checks[i][0]}, expected {checks[i + 1]}); change a copy, or call backward() first"
+                )
+
     def _d_out(self, d_outs: dict[Any, Any], index: int, module: Any, create_graph: bool) -> Any:
-        spec = self.out_specs[index]
+        spec = self.out_specs[index] if self.out_specs is not None else None
 
         def zeros(s: Spec) -> Any:
             z = module.zeros(s.shape, s.dtype)
@@ -350,20 +370,20 @@ def _accumulate_leaf(t: Tensor, g: Any, create_graph: bool, held: bool) -> None:
         g = old._data + g
     elif held or g.base is not None or not g.flags.owndata:
         g = g.copy()
-    made = make_tensor(g)
-    made._stop_gradient = False
+    made: Tensor = Tensor.__new__(Tensor)
+    made._data, made._stop_gradient, made._edge, made._version, made._extra = g, False, None, [0], None
     extra.grad, extra.zero_grad = made, False
 
 
-def _is_held(g: Any, d_outs: Collection[Any], results: Collection[Any]) -> bool:
+def _is_held(g: Any, d_outs: dict[Any, Any], todo: Sequence[tuple[Any, Any]]) -> bool:
     """Whether a backward function gave `g` twice, or gave back what it was given."""
+    for d in d_outs.values():
+        if d is g:
+            return True
     count = 0
-    for r in results:
+    for _, r in todo:
         if r is g:
             count += 1
-    for d in d_outs:
-        if d is g:
-            count += 2
     return count > 1
 
 
@@ -388,14 +408,23 @@ def run_backward(
     _walk(tensors, grads, retain_graph, create_graph, None, ())
 
 
+_ones: dict[Any, Any] = {}  # dtype -> a 0-d array that holds 1, for losses
+
+
 def _seed(t: Tensor, g: Tensor | None, create_graph: bool) -> Any:
+    data = t._data
     if g is None:
-        ones = backend.array_module(t._data).empty(t._data.shape, t._data.dtype)
-        ones.fill(1)  # for one element in half the time of `ones`
+        if type(data) is np.ndarray and not data.shape:
+            ones = _ones.get(data.dtype)
+            if ones is None:
+                ones = _ones[data.dtype] = np.ones((), data.dtype)
+                ones.flags.writeable = False
+        else:
+            ones = backend.array_module(data).ones(data.shape, data.dtype)
         return make_tensor(ones) if create_graph else ones
-    if g._data.shape != t._data.shape:
+    if g._data.shape != data.shape:
         raise ValueError(f"the gradient given for tensor {t.name!r} must have shape {t.shape}, got {g.shape}")
-    return g if create_graph else g._data.astype(t._data.dtype, copy=False)
+    return g if create_graph else g._data.astype(data.dtype, copy=False)
 
 
 def _walk(
@@ -414,49 +443,46 @@ def _walk(
     heap: list[int] = []
     hooked: dict[int, tuple[Tensor, Any]] = {}
     wanted = None if captured is None else _leading_to(tensors, captured)
-    plain = captured is None and not stop_at
-
-    def send(edge: Any, g: Any, d_outs: Any, results: Any) -> None:
-        if edge is None or g is None:
-            return
-        if type(edge) is tuple:
-            node, output = edge
-            if stop_at and edge in stop_at:
-                return
-            if wanted is not None and node not in wanted:
-                return
-            rank = -node.rank
-            entry = pending.get(rank)
-            if entry is None:
-                pending[rank] = (node, {output: g})
-                heapq.heappush(heap, rank)
-            elif output in entry[1]:
-                entry[1][output] = entry[1][output] + g
-            else:
-                entry[1][output] = g
-        elif captured is None:
-            if edge._extra is not None and edge._extra.hooks:
-                # hooks of a leaf see its whole gradient, so they wait for the last part
-                found = hooked.get(id(edge))
-                hooked[id(edge)] = (edge, g if found is None else found[1] + g)
-            else:
-                _accumulate_leaf(edge, g, create_graph, _is_held(g, d_outs, results))
-        elif id(edge) in captured and id(edge) not in stop_at:
-            old = captured[id(edge)]
-            captured[id(edge)] = g if old is None else old + g
-
-    for t, g in zip(tensors, grads, strict=True):
-        edge = edge_of(t)
-        if edge is not None:
-            seed = _seed(t, g, create_graph)
-            send(edge, seed, (seed,), ())
+    # gradients on their way along the edges, and the arrays that `backward` got for them
+    todo = [(edge_of(t), _seed(t, g, create_graph)) for t, g in zip(tensors, grads, strict=True)]
+    d_outs: dict[Any, Any] = dict(todo)
     old_mode = context.grad_enabled
     context.grad_enabled = create_graph
     warnings = quiet()
     try:
-        while heap:
-            node, d_outs = pending.pop(heapq.heappop(heap))
-            if node.freed:
+        while True:
+            for edge, g in todo:
+                if edge is None or g is None:
+                    continue
+                if type(edge) is tuple:
+                    node, output = edge
+                    if wanted is not None and (node not in wanted or edge in stop_at):
+                        continue
+                    rank = node.rank
+                    entry = pending.get(rank)
+                    if entry is None:
+                        pending[rank] = (node, {output: g})
+                        heappush(heap, rank)
+                    elif output in entry[1]:
+                        entry[1][output] = entry[1][output] + g
+                    else:
+                        entry[1][output] = g
+                elif type(edge) is list:
+                    todo.extend(zip(edge, g, strict=True))
+                elif captured is None:
+                    if edge._extra is not None and edge._extra.hooks:
+                        # hooks of a leaf see its whole gradient, so they wait for the last part
+                        found = hooked.get(id(edge))
+                        hooked[id(edge)] = (edge, g if found is None else found[1] + g)
+                    else:
+                        _accumulate_leaf(edge, g, create_graph, _is_held(g, d_outs, todo))
+                elif id(edge) in captured and id(edge) not in stop_at:
+                    old = captured[id(edge)]
+                    captured[id(edge)] = g if old is None else old + g
+            if not heap:
+                break
+            node, d_outs = pending.pop(heappop(heap))
+            if node.saved is None:
                 raise RepeatedBackwardError(
                     f"backward() reached operator {node.name()} a second time, but its saved values were freed by the first "
                     "backward(); call backward(retain_graph=True) the first time"
@@ -467,38 +493,19 @@ def _walk(
                         g = d_outs[output]
                         g = _apply_hooks(hooks, g if create_graph else make_tensor(g))
                         d_outs[output] = g if create_graph else g._data
-            if node.retained and captured is None:
-                for output, reference in node.retained.items():
-                    kept = reference()
-                    if kept is not None and output in d_outs:
-                        _accumulate_leaf(kept, d_outs[output], create_graph, True)
             if captured is not None:
                 for output, g in d_outs.items():
                     if (node, output) in captured:
                         captured[node, output] = g
-                assert wanted is not None
-                if not wanted[node]:
-                    continue  # only its outputs were asked for
-            results = node.backward(d_outs, create_graph)
-            for edge, g in zip(node.edges, results, strict=True):
-                if edge is None or g is None:
+                if not wanted[node]:  # type: ignore[index]
+                    todo = []  # only its outputs were asked for
                     continue
-                if plain and type(edge) is tuple:  # `send` written out for the most frequent case
-                    target, output = edge
-                    rank = -target.rank
-                    entry = pending.get(rank)
-                    if entry is None:
-                        pending[rank] = (target, {output: g})
-                        heapq.heappush(heap, rank)
-                    elif output in entry[1]:
-                        entry[1][output] = entry[1][output] + g
-                    else:
-                        entry[1][output] = g
-                elif type(edge) is list:
-                    for e, item in zip(edge, g, strict=True):
-                        send(e, item, d_outs.values(), g)
-                else:
-                    send(edge, g, d_outs.values(), results)
+            elif node.retained:
+                for output, reference in node.retained.items():
+                    kept = reference()
+                    if kept is not None and output in d_outs:
+                        _accumulate_leaf(kept, d_outs[output], create_graph, True)
+            todo = list(zip(node.edges, node.backward(d_outs, create_graph), strict=True))
             if not retain_graph:
                 node.free()
         for leaf, g in hooked.values():
@@ -529,7 +536,7 @@ def _leading_to(tensors: Sequence[Tensor], captured: dict[Any, Any]) -> dict[Nod
         stack.extend(e[0] for e in flat(node) if type(e) is tuple)
     targets = {key[0] for key in captured if type(key) is tuple}
     wanted: dict[Node, bool] = {}
-    for node in sorted(nodes, key=lambda n: n.rank):
+    for node in sorted(nodes, key=lambda n: n.rank, reverse=True):
         runs = any(
             (type(e) is tuple and (e[0] in wanted)) or (e is not None and type(e) is not tuple and id(e) in captured)
             for e in flat(node)

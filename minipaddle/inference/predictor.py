@@ -41,9 +41,9 @@ class _Model(PartialProgram):
     optimize = True
     output_names: list[str]  # as the file has them; saving puts a scale operator with a name of its own before each fetch
 
-    def _inference_with(self, lod_feeds: tuple[str, ...]) -> CompiledProgram:
+    def inference_with(self, lod_feeds: tuple[str, ...]) -> CompiledProgram:
         if self.optimize:
-            return super()._inference_with(lod_feeds)
+            return super().inference_with(lod_feeds)
         found = self._inference.get(lod_feeds)
         if found is None:
             found = self._inference[lod_feeds] = compile_program(

@@ -1,39 +1,46 @@
 """A traced Program ready to run: compiled for inference, and split into forward and backward for training.
 
-Each training call is one node on the tape. The forward function returns the results, the values the backward function
-needs, and new values of buffers that the Program writes (batch_norm's statistics).
+Each training call is one node on the tape; `call_path` writes the calls. The forward function returns the results, new values of
+buffers that the Program writes (batch_norm's statistics), and the values the backward function needs.
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..backend import xp as backend
-from ..compiler import INFER_PASSES, CompiledProgram, compile_program
+from ..compiler import INFER_PASSES, CompiledProgram, compile_program, with_larger_operators
 from ..compiler.passes.unfold_batch_norm import uses_stored_statistics
 from ..core.backward import append_gradients
 from ..core.blocks import ARRAY_WRITES, EMPTY, reads, single_assignment, writes
 from ..core.context import context
 from ..core.program import Block, Operator, Program, Variable
 from ..core.tape import Node
-from ..core.tensor import Tensor, make_tensor
+from ..core.tensor import Tensor
 from ..errors import GradientError, NotSupportedError
 from ..ops.registry import OPS
+from .call_path import CallPath, as_array, write_call
 
 __all__ = ["PartialProgram"]
 
 
-class _TrainingForm:
+class TrainingForm:
     """Forward and backward functions for one set of differentiated inputs."""
 
-    __slots__ = ("backward", "backward_lods", "differentiable", "forward", "grad_positions", "own", "saved_from_inputs", "seeds")
+    __slots__ = (
+        "backward", "backward_lods", "differentiable", "forward", "grad_positions", "operators", "outputs", "own",
+        "saved_from_inputs", "seeds", "watched",
+    )  # fmt: skip
 
+    outputs: list[str]  # names of the results
+    operators: list[Operator]  # of the forward part, as the Program has them; the functions may run larger ones
     forward: CompiledProgram
     backward: CompiledProgram | None
     seeds: list[int]  # outputs whose gradients the backward function takes
     saved_from_inputs: list[int]  # positions among all inputs that the backward function takes
+    watched: list[int]  # those of them whose values it looks at, not only their shapes
     own: int  # how many saved values the forward function returns
     grad_positions: list[int]  # positions among all inputs that the backward function gives gradients for
     differentiable: list[tuple[int, int]]  # (output, seed of its gradient); two outputs may be the same variable
@@ -62,18 +69,20 @@ class PartialProgram:
         self.operators = list(block.ops)
         written = {n for op in block.ops if not uses_stored_statistics(op) for n in writes(op)}
         self.updated = [n for n in self.captured_names if n in written]
-        self._updated_tensors = [captured[n] for n in self.updated]
+        self.updated_tensors = [captured[n] for n in self.updated]
         self._inference: dict[tuple[str, ...], CompiledProgram] = {}  # by the inputs that come with a lod
-        self._training: dict[tuple[tuple[bool, ...], tuple[str, ...]], _TrainingForm] = {}
+        self._paths: dict[Any, CallPath] = {}  # kind of call -> how it is done
+        self._recent: Callable[[Sequence[Tensor]], list[Tensor] | None] | None = None  # as it was done last
+        self._training: dict[tuple[tuple[bool, ...], tuple[str, ...]], TrainingForm] = {}
 
     # --- compiled forms
 
     @property
     def inference(self) -> CompiledProgram:
         """The function that computes outputs and updated buffers."""
-        return self._inference_with(())
+        return self.inference_with(())
 
-    def _inference_with(self, lod_feeds: tuple[str, ...]) -> CompiledProgram:
+    def inference_with(self, lod_feeds: tuple[str, ...]) -> CompiledProgram:
         found = self._inference.get(lod_feeds)
         if found is None:
             found = self._inference[lod_feeds] = compile_program(
@@ -82,17 +91,20 @@ class PartialProgram:
             )  # fmt: skip
         return found
 
-    def training(self, differentiated: tuple[bool, ...], lod_feeds: tuple[str, ...] = ()) -> _TrainingForm:
+    def training(self, differentiated: tuple[bool, ...], lod_feeds: tuple[str, ...] = ()) -> TrainingForm:
         """The forward and backward functions when the floating inputs marked True need gradients and `lod_feeds` come with a lod."""
         form = self._training.get((differentiated, lod_feeds))
         if form is None:
             form = self._training[differentiated, lod_feeds] = self._build(differentiated, lod_feeds)
         return form
 
-    def _build(self, differentiated: tuple[bool, ...], lod_feeds: tuple[str, ...]) -> _TrainingForm:
+    def _build(self, differentiated: tuple[bool, ...], lod_feeds: tuple[str, ...]) -> TrainingForm:
         program = self.program.clone()
         block = program.global_block()
         single_assignment(program)
+        operators = list(block.ops)
+        if not lod_feeds:
+            block.ops = with_larger_operators(block.ops, self.feeds, [*self.outputs, *self.updated])
         count = len(block.ops)
         wanted = [n for n, d in zip(self.feeds, differentiated, strict=True) if d and _is_floating(block.find_var(n))]
         floating = [n for n in dict.fromkeys(self.outputs) if _is_floating(block.find_var(n))]
@@ -100,12 +112,13 @@ class PartialProgram:
         forward_ops, backward_ops = block.ops[:count], block.ops[count:]
         for op in backward_ops:
             _read_shape_elsewhere(block, op)
-        form = _TrainingForm()
+        form = TrainingForm()
         form.seeds, form.saved_from_inputs, form.grad_positions, form.own, form.differentiable = [], [], [], 0, []
+        form.outputs, form.operators, form.watched = self.outputs, operators, []
         read = {n for op in backward_ops for n in reads(op)} | set(gradients.values())
         live_seeds = [(name, seed) for name, seed in zip(floating, seeds, strict=True) if seed in read]
         if not gradients:
-            form.forward, form.backward = self._inference_with(lod_feeds), None
+            form.forward, form.backward = self.inference_with(lod_feeds), None
             return form
         seed_names = [seed for _, seed in live_seeds]
         free, produced = [], set(seed_names)
@@ -120,6 +133,13 @@ class PartialProgram:
         position = {n: i for i, n in enumerate(self.feeds)}
         form.saved_from_inputs = [position[n] for n in saved_inputs]
         form.own = len(saved_own)
+        shapes_only = set(saved_inputs)
+        for op in backward_ops:
+            shapes_only -= {n for n in reads(op) if n not in op.input_arg_names}
+            for slot, names in op.inputs.items():
+                if not _takes_shape_only(op, slot):
+                    shapes_only -= set(names)
+        form.watched = [position[n] for n in saved_inputs if n not in shapes_only]
         form.forward = compile_program(forward_ops, self.feeds, [*self.outputs, *self.updated, *saved_own], "forward", lod_feeds)
         grad_names = [gradients[n] for n in wanted if n in gradients]
         form.grad_positions = [position[n] for n in wanted if n in gradients]
@@ -136,94 +156,55 @@ class PartialProgram:
 
     # --- running
 
+    @property
+    def node_class(self) -> type[ProgramNode]:
+        """The class of its entries on the tape."""
+        return RecomputedNode if self.recompute else ProgramNode
+
     def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Results for `inputs` (one Tensor per feed); writes the tape when something needs a gradient."""
+        recent = self._recent
+        if recent is not None:
+            results = recent(inputs)
+            if results is not None:
+                return results
+        path = self._path(inputs)
+        self._recent = path.function
+        results = path.function(inputs)
+        assert results is not None
+        return results
+
+    def _path(self, inputs: Sequence[Tensor]) -> CallPath:
+        """The written call for calls of this kind, ready to serve it."""
         tensors = [*inputs, *self.captured]
         arrays = [t._data for t in tensors]
-        xp = backend.module_of(arrays) if backend._others else np
-        lods: list[Any] | None = None
-        lod_feeds: tuple[str, ...] = ()
-        for t in inputs:
-            if t._extra is not None and t._extra.lod:
-                lods = [t._extra.lod if t._extra is not None else None for t in inputs]
-                lod_feeds = tuple([n for n, lod in zip(self.inputs, lods, strict=True) if lod])
-                break
-        form = None
-        if context.grad_enabled:
-            differentiated = tuple([not t._stop_gradient for t in tensors])
-            if True in differentiated:
-                form = self._training.get((differentiated, lod_feeds)) or self.training(differentiated, lod_feeds)
-                if form.backward is None:
-                    form = None
-        if form is None or self.recompute:
-            compiled = self._inference_with(lod_feeds)
-            versions = [t._version[0] for t in self.captured] if compiled.prepare is not None else None
-        else:
-            compiled, versions = form.forward, None
-        given = arrays if lods is None else [*arrays, *filter(None, lods)]
-        results = compiled.main(xp, *given) if compiled.prepare is None else compiled.with_state(xp, given, versions)
-        n = len(self.outputs)
-        outputs = [make_tensor(r) for r in results[:n]]
-        result_lods: list[Any] = []
-        if compiled.gives_lods:
-            half = len(results) // 2
-            results, result_lods = results[:half], results[half:]
-            for t, lod in zip(outputs, result_lods, strict=False):
-                if lod:
-                    t._more().lod = lod
-        if self._updated_tensors:
-            for t, value in zip(self._updated_tensors, results[n : n + len(self.updated)], strict=True):
-                t._data = np.asarray(value) if isinstance(value, np.generic) else value
-        _part_outputs(outputs, arrays)
-        if form is None:
-            return outputs
-        if compiled is form.forward:
-            own = results[len(results) - form.own :] if form.own else ()
-            node = ProgramNode(self, form, tensors, arrays, own, outputs)
-            if form.backward_lods:
-                own_lods = result_lods[len(results) - form.own :]
-                node.lods = [(lods or ())[i] if of_input else own_lods[i] for of_input, i in form.backward_lods]
-        else:
-            node = RecomputedNode(self, form, tensors, arrays, lods or (), outputs)
-        for i, seed in form.differentiable:
-            outputs[i]._edge, outputs[i]._stop_gradient = (node, seed), False
-        return outputs
+        xp = backend.module_of(arrays)
+        lod_feeds = tuple([n for n, t in zip(self.inputs, inputs, strict=True) if t._extra is not None and t._extra.lod])
+        differentiated: tuple[bool, ...] | None = tuple([not t._stop_gradient for t in tensors]) if context.grad_enabled else None
+        if differentiated is not None and True not in differentiated:
+            differentiated = None
+        kind = (xp, differentiated, lod_feeds)
+        path = self._paths.get(kind)
+        if path is None:
+            form = None if differentiated is None else self.training(differentiated, lod_feeds)
+            path = self._paths[kind] = write_call(self, form, differentiated, xp, lod_feeds)
+        if path.compiled.prepare is not None:
+            path.compiled.prepared(xp, arrays, [t._version[0] for t in tensors])
+        return path
 
 
 class ProgramNode(Node):
-    """The tape entry of one training call of a Program."""
+    """The tape entry of one training call of a Program; made by `call_path`.
 
-    __slots__ = ("checks", "form", "lods", "out_like", "partial", "saved")
+    saved: what the backward function takes before the gradients. checks: (version cell, version) of what must not change.
+    """
 
-    def __init__(
-        self, partial: PartialProgram, form: _TrainingForm, tensors: Sequence[Tensor], arrays: Sequence[Any], own: Sequence[Any],
-        outputs: Sequence[Tensor],
-    ) -> None:  # fmt: skip
-        super().__init__()
-        self.partial, self.form = partial, form
-        self.lods: list[Any] = []
-        self.saved: Any = [arrays[i] for i in form.saved_from_inputs]
-        self.checks = []
-        for i in form.saved_from_inputs:
-            cell = tensors[i]._version
-            self.checks.append((cell, cell[0]))
-        if own:  # a result may lie in memory that the gradient needs
-            self.saved += own
-            roots = {_root(a) for a in own}
-            self.checks += [(t._version, t._version[0]) for t in outputs if _root(t._data) in roots]
-        edges: list[Any] = []
-        for i in form.grad_positions:  # all of them need gradients
-            t = tensors[i]
-            edges.append(t if t._edge is None else t._edge)
-        self.edges = edges
-        self.out_like = [(outputs[i]._data.shape, outputs[i]._data.dtype) for i in form.seeds] if len(form.seeds) > 1 else None
+    __slots__ = ("checks", "form", "lods", "out_like")
 
-    @property
-    def freed(self) -> bool:
-        return self.saved is None
-
-    def free(self) -> None:
-        self.saved = None
+    form: TrainingForm
+    checks: list[tuple[list[int], int]]
+    out_like: list[tuple[Any, Any]] | None  # shapes and dtypes of the results that have gradients, if there are several
+    lods: Sequence[Any]
 
     def name(self) -> str:
         return "run_program"
@@ -240,21 +221,20 @@ class ProgramNode(Node):
                     "a tensor needed for the gradient of a traced Program was changed in place after the call (version "
                     f"{cell[0]}, expected {version}); call backward() before changing it"
                 )
-        xp = backend.array_module(next(iter(d_outs.values())))
+        form = self.form
+        xp = backend.array_module(next(iter(d_outs.values()))) if backend._others else np
         if self.out_like is None:
-            seeds = [d_outs[self.form.seeds[0]]]
+            seeds = [d_outs[form.seeds[0]]]
         else:
             seeds = [
                 d_outs[i] if i in d_outs else xp.zeros(shape, dtype)
-                for i, (shape, dtype) in zip(self.form.seeds, self.out_like, strict=True)
+                for i, (shape, dtype) in zip(form.seeds, self.out_like, strict=True)
             ]
-        assert self.form.backward is not None
-        backward = self.form.backward
-        given = [*self.saved, *seeds, *self.lods]
-        results = backward.main(xp, *given) if backward.prepare is None else backward(xp, *given)
-        if backward.gives_lods:
-            results = results[: len(self.form.grad_positions)]
-        return [np.asarray(r) if isinstance(r, np.generic) else r for r in results]
+        assert form.backward is not None
+        results = form.backward(xp, *self.saved, *seeds, *self.lods)
+        if form.backward.gives_lods:
+            results = results[: len(form.grad_positions)]
+        return [r if type(r) is np.ndarray else as_array(r) for r in results]
 
 
 class RecomputedNode(ProgramNode):
@@ -262,13 +242,8 @@ class RecomputedNode(ProgramNode):
 
     __slots__ = ("arrays", "given_lods")
 
-    def __init__(
-        self, partial: PartialProgram, form: _TrainingForm, tensors: Sequence[Tensor], arrays: Sequence[Any], lods: Sequence[Any],
-        outputs: Sequence[Tensor],
-    ) -> None:  # fmt: skip
-        super().__init__(partial, form, tensors, arrays, (), outputs)
-        self.arrays, self.given_lods = arrays, lods
-        self.checks = [(t._version, t._version[0]) for t in tensors]
+    arrays: Sequence[Any]
+    given_lods: Sequence[Any]
 
     def free(self) -> None:
         self.saved = self.arrays = None  # type: ignore[assignment]
@@ -306,31 +281,9 @@ def _read_shape_elsewhere(block: Block, op: Operator) -> None:
         op.inputs["X"] = list(op.inputs["Out@GRAD"])
 
 
-def _root(array: Any) -> int:
-    """Identity of the memory an array lies in."""
-    base = getattr(array, "base", None)  # None may be kept, and lists
-    return id(array if base is None else base)
-
-
-def _part_outputs(outputs: Sequence[Tensor], arrays: Sequence[Any]) -> None:
-    """Results that lie in the memory of an input get their own; those that share memory share their version, as views do."""
-    if len(outputs) == 1 and getattr(outputs[0]._data, "base", None) is None:
-        only = outputs[0]._data
-        for a in arrays:
-            if a is only:
-                break
-        else:
-            return
-    inputs = {_root(a) for a in arrays}
-    seen: dict[int, Tensor] = {}
-    for t in outputs:
-        root = _root(t._data)
-        if root in inputs:
-            t._data = t._data.copy()
-        elif root in seen:
-            t._version = seen[root]._version
-        else:
-            seen[root] = t
+def _takes_shape_only(op: Operator, slot: str) -> bool:
+    definition = OPS.get(op.type)
+    return definition is not None and any(s.name == slot and s.spec_only for s in definition.inputs)
 
 
 def _is_floating(v: Variable | None) -> bool:

@@ -292,7 +292,7 @@ def _result_name(wanted: Any) -> Any:
     if isinstance_strict(wanted, Tensor):
         if wanted._edge is not None and isinstance(wanted._edge[0], ProgramNode):
             node, index = wanted._edge
-            return node.partial.outputs[index]
+            return node.form.outputs[index]
         return wanted.name
     return wanted.name if isinstance(wanted, (InputSpec, Variable)) else wanted
 

@@ -147,6 +147,7 @@ class ConcreteProgram:
         self.effects: list[Callable[[], None]] = []  # what a call does to Python values that it depends on
         self.parts: list[tuple[Layer, list[Any]]] = []  # the Layers that were called, and what they consisted of
         self.edits = 0
+        self.gives_one = False  # a call gives one Tensor and does nothing else
         self.number_of_forward_ops = len(main_program.global_block().ops)
 
     def same_parts(self) -> bool:
@@ -263,6 +264,7 @@ def trace(
     made = ConcreteProgram(program, [block.vars[name] for name in fed], outputs, recorder.captured, template, function, baked)
     made.frozen, made.branches, made.code = notes.guards(function), dict(notes.branches), dict(notes.code)
     made.effects = notes.effects
+    made.gives_one = template is _ONE and not made.effects
     used = ([owner] if isinstance(owner, Layer) else []) + list(notes.layers.values())
     made.parts, made.edits = [(layer, parts_of(layer)) for layer in used], edits[0]
     return made

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..backend import kernels
 from .registry import OPS, Float64, Scalars, op
+from .shapes import unbroadcast
 
 __all__: list[str] = []
 
@@ -43,7 +44,10 @@ def without_denormals(xp, x):
     return xp.where(small, x.dtype.type(0), x) if small.any() else x
 
 
-@op("linear", "X, Y, Bias -> Out", infer=lambda x, y, bias, **attrs: OPS["matmul_v2"].infer(x, y, **attrs)[0])
+@op(
+    "linear", "X, Y, Bias -> Out", infer=lambda x, y, bias, **attrs: OPS["matmul_v2"].infer(x, y, **attrs)[0],
+    grad="X, Y, Bias#, Out@GRAD -> X@GRAD, Y@GRAD, Bias@GRAD",
+)  # fmt: skip
 def linear(xp, x, y, bias, *, trans_x: bool = False, trans_y: bool = False):
     """matmul_v2 and the bias added to its last axis."""
     if trans_x or trans_y or x.ndim != 2 or y.ndim != 2 or x.dtype.kind != "f" or x.dtype != y.dtype:
@@ -54,6 +58,14 @@ def linear(xp, x, y, bias, *, trans_x: bool = False, trans_y: bool = False):
         out += bias
         return out
     return out + bias
+
+
+@linear.backward
+def _(xp, x, y, bias, d_out, *, trans_x: bool = False, trans_y: bool = False, needs: tuple[bool, ...] = (True, True, True)):
+    product = OPS["matmul_v2"].grad
+    assert product is not None
+    dx, dy = product.function(xp, x, y, d_out, trans_x=trans_x, trans_y=trans_y, needs=needs[:2])
+    return dx, dy, (unbroadcast(xp, d_out, bias.shape) if needs[2] else None)
 
 
 # --- chains of elementwise operators

@@ -134,7 +134,7 @@ def computed_in_float32(*types: str, mixed: bool = False, forward: bool = True) 
 computed_in_float32(
     "conv2d", "conv3d", "depthwise_conv2d", "conv2d_transpose", "conv3d_transpose", "depthwise_conv2d_transpose",
     "pool2d", "pool3d", "max_pool2d_with_index", "max_pool3d_with_index", "lrn",
-    "softmax_with_cross_entropy", "hierarchical_sigmoid", "margin_cross_entropy",
+    "softmax_with_cross_entropy", "mean_cross_entropy", "hierarchical_sigmoid", "margin_cross_entropy",
     "rnn", "bilinear_tensor_product", "einsum", "dot", "mv", "bmm", "mul", "affine_grid", "grid_sampler", "spectral_norm",
     "nearest_interp_v2", "linear_interp_v2", "bilinear_interp_v2", "trilinear_interp_v2", "bicubic_interp_v2",
 )  # fmt: skip

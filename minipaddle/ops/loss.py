@@ -169,6 +169,61 @@ def _(
     return d
 
 
+def _counted(label: Any, ignore_index: int, like: Any) -> Any:
+    """The number of labels that are not ignored, at least 1, in the type of `like`."""
+    count = (label != ignore_index).sum()
+    return (count + (count == 0)).astype(like.dtype)
+
+
+def _with_axis(xp: Any, label: Any, like: Any, axis: int) -> Any:
+    return label if label.ndim == like.ndim else xp.expand_dims(label, axis)
+
+
+def _infer_mean_cross_entropy(logits: Spec, label: Spec, *, axis: int = -1, **_: Any) -> tuple[Spec, Spec]:
+    if label.ndim < logits.ndim:
+        at = axis_of(axis, logits.ndim)
+        label = Spec((*label.shape[:at], 1, *label.shape[at:]), label.dtype)
+    return _infer_softmax_with_cross_entropy(logits, label, axis=axis)[0], Spec((), logits.dtype)
+
+
+@op(
+    "mean_cross_entropy",
+    "Logits, Label -> Softmax~, Loss",
+    infer=_infer_mean_cross_entropy,
+    grad="Label, Softmax, Softmax@GRAD?, Loss@GRAD? -> Logits@GRAD",
+)
+def mean_cross_entropy(xp, logits, label, *, ignore_index: int = -100, axis: int = -1):
+    """`softmax_with_cross_entropy` of hard labels and the mean of its losses, ignored labels left out, in one operator.
+
+    What eager mode runs; Programs hold the operators it consists of. The label may lack the class axis.
+    """
+    shape = logits.shape
+    if shape and (label.shape == (*shape[:-1], 1) or label.shape == shape[:-1]):  # else there is an error to be told
+        try:
+            found = by_kernel("mean_cross_entropy", logits, label, axis, ignore_index)
+        except ValueError as error:
+            raise IndexError(str(error).removeprefix("mean_cross_entropy: ")) from None
+        if found is not None:
+            return found
+    label = _with_axis(xp, label, logits, axis)
+    softmax, loss = softmax_with_cross_entropy.forward(xp, logits, label, ignore_index=ignore_index, axis=axis)
+    return softmax, loss.sum() / _counted(label, ignore_index, loss)
+
+
+@mean_cross_entropy.backward
+def _(xp, label, softmax, d_softmax, d_loss, *, ignore_index: int = -100, axis: int = -1):
+    if d_softmax is None:
+        found = by_kernel("mean_cross_entropy_grad", softmax, label, d_loss, axis, ignore_index)
+        if found is not None:
+            return found
+    label = _with_axis(xp, label, softmax, axis)
+    mean = xp.zeros((), softmax.dtype) if d_loss is None else d_loss
+    each = xp.broadcast_to(mean / _counted(label, ignore_index, softmax), label.shape)
+    plan = softmax_with_cross_entropy.grad
+    assert plan is not None
+    return plan.function(xp, label, softmax, d_softmax, each, ignore_index=ignore_index, axis=axis)
+
+
 # --- negative log-likelihood
 
 

@@ -175,6 +175,7 @@ class GradPlan:
     slots_out: tuple[Slot, ...]
     sources: tuple[tuple[str, int, bool], ...]
     targets: tuple[int, ...]
+    only_d_out: int  # the one visible output whose gradient the function takes; -1 if there are several, or it is a list
     takes_needs: bool
     attr_names: tuple[str, ...]
     all_attrs: bool  # the backward function takes every attribute, so they need no filtering
@@ -203,8 +204,10 @@ class Op:
     takes_out: bool = False
     is_random: bool = False
     has_effect: bool = False
+    expand: Callable[..., Any] | None = None  # for an operator that Paddle does not have: records the operators it consists of
     returns: tuple[int, ...] = ()  # indices of the outputs that public functions see
     plain: bool = False  # every input is one tensor, every output one new tensor that is returned
+    sole: int = 0  # the one visible output of a plain operator
     short: int = -1  # with just this many inputs it is plain too: the others are optional
     input_index: dict[str, int] = field(default_factory=dict)
     output_index: dict[str, int] = field(default_factory=dict)
@@ -223,6 +226,7 @@ class Op:
         self.plain = not any(s.many or s.optional for s in self.inputs) and not any(
             s.many or s.over or s.optional or s.view for s in self.outputs
         )
+        self.sole = self.returns[0] if len(self.returns) == 1 else -1
         needed = sum(not s.optional for s in self.inputs)
         if not any(s.many or s.over or s.optional or s.view for s in self.outputs) and not any(
             s.many or s.optional for s in self.inputs[:needed]
@@ -261,8 +265,12 @@ class Op:
         names = tuple(n for n in keywords if n != "needs")
         takes_all = bool(function.__code__.co_flags & inspect.CO_VARKEYWORDS)
         everything = set(self.attrs) | ({"lod"} if self.lod_takes else set())
+        d_outs = {i for kind, i, may_miss in sources if kind == "d_out" and not (may_miss and self.outputs[i].hidden)}
+        only = d_outs.pop() if len(d_outs) == 1 else -1
+        if only >= 0 and self.outputs[only].many:
+            only = -1
         self.grad = GradPlan(
-            function, slots_in, slots_out, tuple(sources), targets, "needs" in keywords,
+            function, slots_in, slots_out, tuple(sources), targets, only, "needs" in keywords,
             tuple(self.attrs) if takes_all else names, takes_all or everything <= set(names),
         )  # fmt: skip
         OPS[self.grad_type] = _gradient_op(self)

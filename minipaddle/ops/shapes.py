@@ -110,7 +110,7 @@ def unbroadcast(xp: Any, d_out: Any, shape: Sequence[int]) -> Any:
         return d_out
     lead = d_out.ndim - len(shape)
     if lead == 1 and d_out.shape[1:] == shape:  # a bias
-        return d_out.sum(axis=0)
+        return np.add.reduce(d_out, axis=0) if type(d_out) is np.ndarray else d_out.sum(axis=0)
     axes = tuple(range(lead)) + tuple(
         i + lead for i, n in enumerate(shape) if n == 1 and d_out.shape[i + lead] != 1
     )

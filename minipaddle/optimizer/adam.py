@@ -101,4 +101,4 @@ class Adam(Optimizer):
 
 
 def _number(value: Any) -> Any:
-    return float(value) if isinstance_strict(value, Tensor) else value
+    return float(value) if type(value) is not float and isinstance_strict(value, Tensor) else value

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import logging
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,12 +61,19 @@ class Accumulator:
 class _Plan:
     """The arrays of one parameter group, gathered once for all steps in which the same parameters have gradients."""
 
-    __slots__ = ("accumulators", "cache", "ids", "masters", "params", "targets")
+    __slots__ = ("accumulators", "cache", "ids", "masters", "params", "targets", "tensors")
 
     def __init__(self, ids: list[int], params: list[Any], masters: list[Any], accumulators: list[list[Any]]) -> None:
-        self.ids, self.params, self.masters, self.accumulators = ids, params, masters, accumulators
+        self.ids, self.params, self.accumulators = ids, params, accumulators
+        self.masters = masters if any(m is not None for m in masters) else []
         self.targets = [p if m is None else m for p, m in zip(params, masters, strict=True)]
+        self.tensors = [t for column in (self.targets, *accumulators) for t in column]
         self.cache = kernels.BufferCache()
+
+    def arrays(self) -> list[list[Any]]:
+        """The arrays of the targets, and of each accumulator."""
+        arrays, n = [t._data for t in self.tensors], len(self.params)
+        return [arrays[i : i + n] for i in range(0, len(arrays), n)]
 
 
 class Optimizer:
@@ -80,9 +87,14 @@ class Optimizer:
     TypeError for other types, AttributeError in dynamic mode without parameters.
     """
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._finishes = cls._finish_update is not Optimizer._finish_update
+
     op: Op  # the operator that does one update
     type: str = ""
     _slots: tuple[Accumulator, ...] = ()
+    _finishes = False  # whether `_finish_update` does anything
     _static_rate_shape: tuple[int, ...] = ()
     _learning_rate: Any
 
@@ -301,13 +313,16 @@ class Optimizer:
         """Update all parameters that have a gradient."""
         if context.recorder is not None:
             static_side.refuse_step(self)
-        if self._found_infinite():
+        if self._auxiliary_vars and self._found_infinite():
             return
         for index, group in enumerate(self._groups()):
             params, grads = [], []
             for p in group["params"]:
                 if not p._stop_gradient:
-                    g = p.grad
+                    extra = p._extra
+                    if extra is None:
+                        continue
+                    g = p.grad if extra.zero_grad else extra.grad
                     if g is not None:
                         params.append(p)
                         grads.append(g)
@@ -331,8 +346,9 @@ class Optimizer:
                 columns = [list(c) for c in zip(*(row for _, row in prepared), strict=True)]
                 plan = self._plans[index] = _Plan(ids, params, [m for m, _ in prepared], columns)
             self._apply(plan, arrays, l2, scale, group)
-            for p in params:
-                self._finish_update(p, group)
+            if self._finishes:
+                for p in params:
+                    self._finish_update(p, group)
         finally:
             context.grad_enabled = old_mode
 
@@ -345,7 +361,7 @@ class Optimizer:
         """L2 coefficients and scales for the update; terms of other regularizers are added to `arrays`."""
         default = self._default_regularizer(group)
         own = [getattr(p, "regularizer", None) for p in params]
-        if default is None and all(r is None for r in own):
+        if default is None and own.count(None) == len(own):
             return 0.0, scale
         coefficients = [0.0] * len(params)
         for i, r in enumerate(own):
@@ -363,28 +379,27 @@ class Optimizer:
 
     def _apply(self, plan: _Plan, arrays: list[Any], l2: Any, scale: Any, group: dict[str, Any]) -> None:
         """Update the parameters of a plan, by the kernel as far as it goes."""
-        rate = self.get_lr()
+        rates: Any = self.get_lr()
         factors = [self._factor(p) for p in plan.params]
-        rates: Any = rate if all(f == 1.0 for f in factors) else [rate * f for f in factors]
+        if factors.count(1.0) != len(factors):
+            rates = [rates * f for f in factors]
         rates, attributes = self._attributes(plan.params, rates, group)
-        targets = [t._data for t in plan.targets]
-        accumulators = [[t._data for t in column] for column in plan.accumulators]
-        done: Sequence[int] = ()
+        targets, *accumulators = plan.arrays()
+        finished: Collection[int]
         if self._fused(plan.cache, targets, arrays, accumulators, rates, attributes, l2, scale):
-            done = range(len(arrays))
+            finished = range(len(arrays))
         else:
-            done = self._fused_where_possible(targets, arrays, accumulators, rates, attributes, l2, scale)
-        finished = set(done)
-        for i, (p, master) in enumerate(zip(plan.params, plan.masters, strict=True)):
-            before = p._version[0]
-            if i not in finished:
-                self._apply_one(plan, i, arrays[i], at(rates, i), at_all(attributes, i), at(l2, i), at(scale, i))
-            if p._version[0] == before:  # either way a gradient that still needs the old value is refused
-                p._version[0] += 1
-            if i not in finished:
-                continue
-            if master is not None:
-                p._data = master._data.astype(p._data.dtype)
+            finished = set(self._fused_where_possible(targets, arrays, accumulators, rates, attributes, l2, scale))
+            for i, p in enumerate(plan.params):
+                if i not in finished:
+                    before = p._version[0]
+                    self._apply_one(plan, i, arrays[i], at(rates, i), at_all(attributes, i), at(l2, i), at(scale, i))
+                    p._version[0] = before  # counted below
+        for p in plan.params:
+            p._version[0] += 1  # a gradient that still needs the old value is refused
+        for i, master in enumerate(plan.masters):
+            if master is not None and i in finished:
+                plan.params[i]._data = master._data.astype(plan.params[i]._data.dtype)
 
     def _fused_where_possible(
         self, targets: list[Any], arrays: list[Any], accumulators: list[list[Any]], rates: Any, attributes: dict[str, Any],
@@ -431,7 +446,7 @@ class Optimizer:
         self, plan: _Plan, i: int, array: Any, rate: float, attributes: dict[str, Any], l2: float, scale: float
     ) -> None:
         """Update one parameter by its operator."""
-        param, master = plan.params[i], plan.masters[i]
+        param, master = plan.params[i], plan.masters[i] if plan.masters else None
         target = plan.targets[i]._data
         if scale != 1.0:
             array = array * array.dtype.type(scale)

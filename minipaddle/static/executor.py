@@ -274,7 +274,7 @@ class _Plan:
         fed = len(arrays)
         arrays += [t._data for t in tensors]
         if self.keeps and not lods:
-            versions = [t._version[0] for t in tensors] if self.follows else None
+            versions = [0] * fed + [t._version[0] for t in tensors] if self.follows else None
             results = self.function.with_state(xp, arrays, versions)
         else:
             results = self.function(xp, *arrays, *lods)

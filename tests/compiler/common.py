@@ -39,6 +39,9 @@ class Recorded:
     def arrays(self, examples: Sequence[Any]) -> list[Any]:
         return [*examples, *(t._data for t in self.parameters.values())]
 
+    def versions(self, examples: Sequence[Any]) -> list[int]:
+        return [*(0 for _ in examples), *(t._version[0] for t in self.parameters.values())]
+
     def expected(self, examples: Sequence[Any]) -> list[Any]:
         return interpret(self.operators, dict(zip(self.feeds, self.arrays(examples), strict=True)), self.fetches, np)
 

@@ -80,7 +80,7 @@ def test_what_is_prepared_follows_the_parameters():
     f = r.compiled()
 
     def run():
-        return f.with_state(np, r.arrays(x), [t._version[0] for t in r.parameters.values()])[0]
+        return f.with_state(np, r.arrays(x), r.versions(x))[0]
 
     before = run()
     np.testing.assert_array_equal(run(), before)
@@ -97,7 +97,7 @@ def test_kept_values_are_not_handed_out():
     r = Recorded(lambda x: (x + 1, w * 2, (w * 2).reshape([2, 2]), paddle.ones([3])), [normal(4)])
     f = r.compiled()
     x = [normal(4)]
-    versions = [0]
+    versions = r.versions(x)
     first = f.with_state(np, r.arrays(x), versions)
     for a in first:
         a += 100
@@ -114,6 +114,30 @@ def test_denormal_parameters():
     assert types(f.prepare) == ["without_denormals"] and types(f.main) == ["matmul_v2"]
     np.testing.assert_allclose(f(np, *r.arrays([normal(3, 6)]))[0], r.expected([normal(3, 6)])[0], rtol=1e-6)
     assert array[2, 0] != 0
+
+
+@pytest.mark.parametrize("label_shape", [(3,), (3, 1)])
+def test_the_mean_of_a_cross_entropy_is_one_operator(label_shape):
+    label = np.array([1, -100, 3]).reshape(label_shape)
+    r = Recorded(F.cross_entropy, [normal(3, 5), label])
+    f = r.compiled()
+    assert "mean_cross_entropy" in types(f.main) and len(types(f.main)) <= 2  # unsqueeze2 before it
+    np.testing.assert_allclose(f(np, normal(3, 5), label)[0], r.expected([normal(3, 5), label])[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("function", [
+    lambda x, y: (F.cross_entropy(x, y), F.softmax_with_cross_entropy(x, y)),
+    lambda x, y: F.softmax_with_cross_entropy(x, y).sum() / paddle.maximum((y != 2).astype("float32").sum(), paddle.ones([])),
+    lambda x, y: F.softmax_with_cross_entropy(x, y).sum() / paddle.maximum((y != -100).astype("float32").sum(), paddle.full([], 2.0)),
+    lambda x, y: F.cross_entropy(x, y, weight=paddle.ones([5])),
+    lambda x, y: F.cross_entropy(x, y, use_softmax=False),
+], ids=["both", "another label", "at least two", "weight", "probabilities"])  # fmt: skip
+def test_what_is_another_mean_stays(function):
+    x, label = np.abs(normal(3, 5)) + 0.1, np.array([[1], [2], [3]])
+    r = Recorded(function, [x, label])
+    f = r.compiled()
+    assert types(f.main).count("mean_cross_entropy") == (function(*map(paddle.to_tensor, (x, label))).__class__ is tuple)
+    np.testing.assert_allclose(f(np, x, label)[0], r.expected([x, label])[0], rtol=1e-6)
 
 
 CHAINS = {
@@ -241,7 +265,7 @@ def test_several_threads_run_one_function():
 
     def work(i):
         for _ in range(10):
-            found = f.with_state(np, r.arrays([inputs[i]]), [0])[0]
+            found = f.with_state(np, r.arrays([inputs[i]]), r.versions([inputs[i]]))[0]
             if not np.allclose(found, expected[i], rtol=1e-4, atol=1e-5):
                 wrong.append(i)
 

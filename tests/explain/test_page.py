@@ -27,7 +27,7 @@ def test_the_page_needs_nothing_else(tmp_path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"(?<![-\w])(?:src|href)\s*=|@import|url\(|https?://|//cdn", text), "no request leaves the page"
     assert "default-src 'none'" in text
-    for word in ("Net.forward", "matmul_v2_grad", "self.stem(x)", "blocks.1", "Cache account", "self.scale"):
+    for word in ("Net.forward", "linear_grad", "self.stem(x)", "blocks.1", "Cache account", "self.scale"):
         assert word in text
 
 
@@ -135,7 +135,7 @@ def test_layers_fold(browser: Browser, page: str) -> None:
 def test_parts_and_schemes(browser: Browser, page: str) -> None:
     browser.open(page)
     browser.click('[role="tab"]:nth-child(2)')
-    assert "matmul_v2_grad" in browser.texts(".ops.shown .op b")
+    assert "linear_grad" in browser.texts(".ops.shown .op b")
     assert any("def backward" in t for t in browser.texts(".code.shown .ln"))
     before = browser.run("return getComputedStyle(document.body).backgroundColor")
     browser.click("#theme")

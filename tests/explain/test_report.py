@@ -44,8 +44,8 @@ def test_operators_know_layer_source_shapes_and_code(report: Report) -> None:
 def test_forward_backward_and_inference_parts(report: Report) -> None:
     assert [p.name for p in report.parts] == ["forward", "backward", "inference"]
     backward = report.parts[1].operators
-    grad = next(row for row in backward if row.type == "matmul_v2_grad" and row.layer == "head")
-    assert report.operators[grad.of].type == "matmul_v2" and report.operators[grad.of].layer == "head"
+    grad = next(row for row in backward if row.type == "linear_grad" and row.layer == "head")  # of product and bias at once
+    assert report.operators[grad.of].type == "elementwise_add" and report.operators[grad.of].layer == "head"
     assert grad.location == report.operators[grad.of].location
     for part in report.parts:
         for line, numbers in part.code_rows.items():

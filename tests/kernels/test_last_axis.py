@@ -84,16 +84,37 @@ def test_cross_entropy(kernel, dtype, label_type, shape):
     assert kernel("softmax_with_cross_entropy")(logits, flat)[1].shape == (*rows, 1)
 
 
-def test_cross_entropy_labels_are_checked(kernel):
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rows", [1, 3, 64, 150])
+@pytest.mark.parametrize("ignored", [0, 1, 1000])
+def test_mean_cross_entropy(kernel, dtype, rows, ignored):
+    logits = normal((rows, 7), dtype, 0, 3.0)
+    label = np.random.default_rng(2).integers(0, 7, rows)
+    label[:ignored] = 9
+    y = softmax(logits.astype("float64"))
+    counted = label != 9
+    losses = -np.log(y[np.arange(rows), np.where(counted, label, 0)])
+    got_softmax, mean = kernel("mean_cross_entropy")(logits, label, ignore_index=9)
+    close(got_softmax, y, dtype)
+    assert mean.shape == ()
+    close(mean, losses[counted].sum() / max(counted.sum(), 1), dtype, 2)
+    d = np.asarray(0.7, dtype)
+    hot = np.arange(7) == label[:, None]
+    expected = np.where(counted[:, None], 0.7 / max(counted.sum(), 1) * (y - hot), 0)
+    close(kernel("mean_cross_entropy_grad")(y.astype(dtype), label[:, None], d, ignore_index=9), expected, dtype, 2)
+
+
+@pytest.mark.parametrize("name", ["softmax_with_cross_entropy", "mean_cross_entropy"])
+def test_cross_entropy_labels_are_checked(kernel, name):
     logits = normal((3, 4), "float32")
-    forward, backward = kernel("softmax_with_cross_entropy"), kernel("softmax_with_cross_entropy_grad")
+    forward, backward = kernel(name), kernel(f"{name}_grad")
     for bad in (4, -1, 2**40):
         label = np.array([0, bad, 1])
         message = rf"label\[1\] is {bad}, expected a class in \[0, 4\)"
         with pytest.raises(ValueError, match=message):
             forward(logits, label)
         with pytest.raises(ValueError, match=message):
-            backward(logits, label, np.zeros(3, "float32"))
+            backward(logits, label, np.zeros(3 if name.startswith("softmax") else (), "float32"))
     assert forward(logits, np.array([0, -1, 1]), ignore_index=-1) is not None
     with pytest.raises(ValueError, match="label has 2 elements, expected 3"):
         forward(logits, np.array([0, 1]))

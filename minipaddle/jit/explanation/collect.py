@@ -278,6 +278,7 @@ def _gradients(forward: Sequence[Pair], backward: Sequence[Pair]) -> None:
     """Says of each gradient operator what it is the gradient of."""
     makers = {n: (op, row) for op, row in forward for n in op.output_arg_names}
     readers: dict[str, Pair] = {}
+    types = {op.type for op, _ in forward}
     for op, row in forward:
         for n in op.input_arg_names:
             readers.setdefault(n, (op, row))
@@ -292,7 +293,8 @@ def _gradients(forward: Sequence[Pair], backward: Sequence[Pair]) -> None:
             found = [readers[n] for n in (b.partition("@GRAD")[0] for b in op.output_arg_names) if n in readers]
         chosen = exact or found
         if chosen:
-            row.of, row.layer = chosen[0][1].number if exact else None, chosen[0][1].layer
+            joined = not exact and wanted not in types and wanted in OPS  # the gradient of several operators at once
+            row.of, row.layer = chosen[0][1].number if exact or joined else None, chosen[0][1].layer
 
 
 # --- source
@@ -507,7 +509,7 @@ def _training(form: Any, feed_sizes: Mapping[str, tuple[int, ...]], known: _Size
     count = next((i for i, op in enumerate(block.ops) if any("@GRAD" in n for n in op.output_arg_names)), len(block.ops))
     sizes = _Sizes(program, feed_sizes, known.specs)
     forward, forward_rows = _part(
-        "forward", "Forward", "what a call runs when a gradient is wanted; it also gives what backward needs", block, block.ops[:count],
+        "forward", "Forward", "what a call runs when a gradient is wanted; it also gives what backward needs", block, form.operators,
         form.forward, sizes,
     )  # fmt: skip
     backward, backward_rows = _part(

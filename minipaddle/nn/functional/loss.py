@@ -113,12 +113,24 @@ def _smoothed(label: Any, classes: int, epsilon: float, axis: int, hard: bool, d
     return label if last else manipulation.moveaxis(label, -1, axis)
 
 
-def _some_ignored(label: Any, ignore_index: int) -> bool:
-    """Whether the mean must count labels: always if their values are not at hand."""
-    if is_symbolic(label):
-        return True
-    data = label._data
-    return type(data) is not np.ndarray or bool(np.count_nonzero(data == ignore_index))
+def _mean_of_counted(loss: Any, label: Any, ignore_index: int) -> Any:
+    """The mean of a loss per label, without ignored labels: their loss is 0."""
+    count = _reduced(cast_to(label != ignore_index, loss.dtype), "sum")
+    return _reduced(loss, "sum") / M.maximum(count, number_like(1.0, count, count.dtype))
+
+
+def _mean_cross_entropy(input: Any, label: Any, ignore_index: int, axis: int) -> Any:
+    """The operators that `mean_cross_entropy` consists of."""
+    if label.ndim < input.ndim:
+        label = manipulation.unsqueeze(label, axis)
+    _, loss = call(
+        L.softmax_with_cross_entropy, input, label, soft_label=False, ignore_index=ignore_index, numeric_stable_mode=True, axis=axis,
+        use_softmax=True,
+    )  # fmt: skip
+    return _mean_of_counted(loss, label, ignore_index)
+
+
+L.mean_cross_entropy.expand = _mean_cross_entropy
 
 
 def cross_entropy(
@@ -161,6 +173,8 @@ def cross_entropy(
         label = _smoothed(label, spec_of(input).shape[axis], label_smoothing, axis, hard, input.dtype)
         soft_label = True
         without_axis = False
+    elif reduction == "mean" and weight is None and use_softmax and not soft_label:
+        return call(L.mean_cross_entropy, input, label, ignore_index=ignore_index, axis=axis)
     elif without_axis:
         label = manipulation.unsqueeze(label, axis)
     _, out = call(
@@ -191,11 +205,10 @@ def cross_entropy(
     if reduction == "mean":
         if total is not None:
             weight_sum = _reduced(total, "sum")
-        elif not soft_label and _some_ignored(label, ignore_index):
-            count = _reduced(cast_to(label != ignore_index, out.dtype), "sum")
-            return _reduced(out, "sum") / M.maximum(count, number_like(1.0, count, count.dtype))
+        elif not soft_label:
+            return _mean_of_counted(out, label, ignore_index)
         else:
-            return call(R.reduce_mean, out, dim=[], keep_dim=False, reduce_all=True)
+            return _reduced(out, "mean")
         return _reduced(out, "sum") / (weight_sum + cast_to(weight_sum == 0.0, weight_sum.dtype))
     if reduction == "sum":
         return _reduced(out, "sum")

@@ -29,7 +29,7 @@ from ..param_attr import ParamAttr
 __all__ = ["Layer"]
 
 
-# how often the parts of any Layer of this process changed: parameters, buffers, sublayers and hooks come and go
+# how often the parts or the mode of any Layer of this process changed: parameters, buffers, sublayers and hooks come and go
 edits = [0]
 
 
@@ -279,6 +279,8 @@ class Layer:
         if isinstance(value, Layer) or isinstance_strict(value, TensorBase):
             self._set_registered(name, value)
             return
+        if name == "training" and space.get(name) is not value:
+            edits[0] += 1
         parameters = space.get("_parameters")
         if parameters is not None:
             for registry, kind in (

@@ -28,6 +28,8 @@ def einsum(equation: str, *shapes: tuple[int, ...]):
 CASES = flat(
     # products
     case("matmul_v2", normal(3, 4), normal(4, 2), expect=np.matmul),
+    case("linear", normal(3, 4), normal(4, 2), normal(2), expect=lambda x, y, b: x @ y + b),
+    case("linear", normal(2, 3, 4), normal(5, 4), normal(5), trans_y=True, expect=lambda x, y, b: x @ y.T + b),
     case("matmul_v2", normal(4, 3), normal(2, 4), trans_x=True, trans_y=True, expect=lambda x, y: x.T @ y.T),
     case("matmul_v2", normal(2, 3, 4), normal(4, 2), name="batch by matrix", expect=np.matmul),
     case("matmul_v2", normal(2, 1, 3, 4), normal(5, 4, 2), name="broadcast", expect=np.matmul),

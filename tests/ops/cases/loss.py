@@ -17,6 +17,13 @@ def softmax_ce(x, label, axis=-1):
     return np.exp(logs), -np.take_along_axis(logs, label, axis)
 
 
+def mean_ce(x, label, ignored=-100, axis=-1):
+    label = label if label.ndim == x.ndim else np.expand_dims(label, axis)
+    counted = label != ignored
+    _, loss = softmax_ce(x, np.where(counted, label, 0), axis)
+    return np.where(counted, loss, 0).sum() / max(counted.sum(), 1)
+
+
 def soft_ce(x, label, axis=-1):
     logs = log_softmax(x, axis)
     return np.exp(logs), -(label * logs).sum(axis, keepdims=True)
@@ -70,6 +77,11 @@ RNNT = (normal(2, 4, 3, 5), value([[1, 2], [3, 0]], "int32"), value([4, 3], "int
 TREE = (normal(3, 4), normal(5, 4), value([[0], [5], [3]]))
 
 CASES = flat(
+    case("mean_cross_entropy", normal(3, 5), LABELS, expect=mean_ce),
+    case("mean_cross_entropy", normal(3, 5), value([1, 4, 0]), ignore_index=4, expect=lambda x, y: mean_ce(x, y, 4)),
+    case("mean_cross_entropy", normal(3, 5), value([4, 4, 4]), ignore_index=4, name="all ignored", expect=lambda x, y: mean_ce(x, y, 4)),
+    case("mean_cross_entropy", normal(2, 5, 3), integers(0, 5, 2, 3), axis=1, expect=lambda x, y: mean_ce(x, y, axis=1)),
+    case("mean_cross_entropy", normal(2, 5, 3), integers(0, 5, 2, 1, 3), axis=1, expect=lambda x, y: mean_ce(x, y, axis=1)),
     case("softmax_with_cross_entropy", normal(3, 5), LABELS, axis=-1, expect=softmax_ce),
     case(
         "softmax_with_cross_entropy",
