@@ -11,8 +11,8 @@ BLACK = {
     "tan", "acos", "asin", "sinh", "cosh", "atanh", "tanh_shrink", "erfinv", "exp", "expm1", "log", "log10", "log2",
     "reciprocal", "rsqrt", "pow", "square", "reduce_sum", "mean", "reduce_mean", "reduce_prod", "cumprod", "cumsum",
     "dist", "p_norm", "pnorm", "frobenius_norm", "renorm", "group_norm", "layer_norm", "softmax", "softmin", "softplus",
-    "log_softmax", "softmax_with_cross_entropy", "mean_cross_entropy", "sigmoid_cross_entropy_with_logits", "cross_entropy",
-    "cross_entropy2", "nll_loss", "huber_loss", "triplet_margin_loss", "log_loss", "hsigmoid_loss", "margin_cross_entropy",
+    "log_softmax", "softmax_with_cross_entropy", "sigmoid_cross_entropy_with_logits", "cross_entropy", "cross_entropy2",
+    "nll_loss", "huber_loss", "triplet_margin_loss", "log_loss", "hsigmoid_loss", "margin_cross_entropy",
 }  # fmt: skip
 SLOW_OR_INEXACT = {
     "linear_interp_v2", "nearest_interp_v2", "bilinear_interp_v2", "bicubic_interp_v2", "trilinear_interp_v2",

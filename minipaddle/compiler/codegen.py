@@ -146,8 +146,13 @@ def _statement(op: Operator, ident: Callable[[str], str], space: dict[str, Any],
         function, attrs = plan.function, plan.pick(attrs)
         if plan.takes_needs:
             attrs["needs"] = needs_of(op, definition)
-    called = f"op_{re.sub(r'[^0-9A-Za-z_]', '_', op.type)}"
-    space[called] = function
+    if definition.choose is not None:
+        found = definition.choose([_spec_of(op, names) for names in (op.inputs.get(s.name) for s in definition.inputs)], attrs)
+        if found is not None:
+            function, attrs = found, {}
+    called = name = f"op_{re.sub(r'[^0-9A-Za-z_]', '_', op.type)}"
+    while space.setdefault(called, function) is not function:
+        called = f"{name}_{len(space)}"
     arguments = ["xp"]
     for slot in definition.inputs:
         names = op.inputs.get(slot.name, [])
@@ -169,6 +174,12 @@ def _statement(op: Operator, ident: Callable[[str], str], space: dict[str, Any],
     for n in one_element_results(op):
         line += f"; {ident(n)} = {ident(n)}.reshape(1)"
     return line
+
+
+def _spec_of(op: Operator, names: Sequence[str] | None) -> Any:
+    """Shape and dtype of the one variable in a slot, None where that is not known."""
+    v = op.block.find_var(names[0]) if names is not None and len(names) == 1 else None
+    return v.spec if v is not None and v.has_dtype and "ragged" not in v.__dict__ else None
 
 
 def compile_block(

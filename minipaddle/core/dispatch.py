@@ -25,7 +25,8 @@ _new = Tensor.__new__
 _others = backend._others
 _ndarray = np.ndarray
 
-# Casts the inputs of an operator for mixed precision; set by `amp` while some thread is inside of `auto_cast`.
+# Gets the inputs of each of Paddle's operators and may cast them; set by `amp` while some thread is inside of `auto_cast`. As long as
+# there is one, an operator that Paddle does not have is run as the operators it consists of.
 amp_cast: Callable[[Op, Sequence[Any]], Sequence[Any]] | None = None
 
 
@@ -37,6 +38,8 @@ def call(op: Op, *inputs: Any, **attrs: Any) -> Any:
     Returns the visible outputs: one Tensor, or a tuple of Tensors (lists for list slots).
     """
     if amp_cast is not None:
+        if op.expand is not None:
+            return op.expand(*inputs, **{**op.defaults, **attrs})
         inputs = tuple(amp_cast(op, inputs))
     ctx = context
     if ctx.recorder is not None:

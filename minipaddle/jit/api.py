@@ -18,6 +18,7 @@ from ..core.tensor import Parameter, Tensor, isinstance_strict, make_tensor
 from ..nn.layer.layers import Layer, edits
 from ..utils import tree
 from . import convert
+from .call_path import ANOTHER, CallPath
 from .error_report import about_the_call, explain, is_plain, shortened
 from .input_spec import InputSpec
 from .partial_program import PartialProgram
@@ -147,8 +148,8 @@ class StaticFunction:
         self._patched_layer: Layer | None = None  # set by to_static(layer), for rollback
         self._layers: list[Layer] | None = None
         self._fast: dict[Any, Entry] = {}  # for calls with Tensors alone
-        # what the last such call was like: shape, dtype and stop_gradient of each Tensor; the count of edits; auto_cast; and its form
-        self._last: tuple[list[tuple[Any, Any, bool]], int, Any, Entry] | None = None
+        self._quick: Callable[[Sequence[Any]], Any] | None = None  # a written call like the last such one
+        self._written: dict[Any, tuple[CallPath, list[int]]] = {}  # such calls by form and kind, and the count of edits they hold for
 
     # --- as an attribute of a class
 
@@ -296,18 +297,22 @@ class StaticFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         recorder = context.recorder
-        if recorder is not None and not recorder.tracing and _Switch.enabled:
-            self._dynamic_only()
         if recorder is not None or not _Switch.enabled:
+            if recorder is not None and not recorder.tracing and _Switch.enabled:
+                self._dynamic_only()
             inner = convert.convert_function(self._bound, main=True) if recorder is not None and recorder.tracing else self._bound
             return inner(*args, **kwargs)
         try:
             if not kwargs:
+                if self._quick is not None:
+                    result = self._quick(args)
+                    if result is not ANOTHER:
+                        return result
                 entry = self._known(args)
                 if entry is not None:
-                    concrete = entry[0]
                     results = entry[1].run(args)
-                    return results[0] if concrete.gives_one else concrete.restore(results)
+                    self._quick = self._write(entry, args)
+                    return entry[0].restore(results)
             entry, tensors = self._prepare(args, kwargs)
             self._cache.recent = entry
             return entry[0].restore(entry[1].run(tensors))
@@ -329,27 +334,37 @@ class StaticFunction:
 
     def _known(self, args: Sequence[Any]) -> Entry | None:
         """The form of an earlier call that was like this one: Tensors alone, the same shapes, types, modes and values from outside."""
-        last = self._last
-        if last is not None and last[1] == edits[0] and len(args) == len(last[0]) and last[2] == _precision():
-            for t, (shape, dtype, stop_gradient) in zip(args, last[0], strict=True):
-                if type(t) is not Tensor or t._stop_gradient is not stop_gradient:
-                    break
-                data = t._data
-                if data.shape != shape or (data.dtype is not dtype and data.dtype != dtype):
-                    break
-            else:
-                entry = last[3]
-                if entry[0].frozen and not entry[0].still_holds():
-                    return None
-                self._cache.recent = entry
-                return entry
         key = self._fast_key(args)
-        found = None if key is None else self._fast.get(key)
-        if found is None or not found[0].same_parts() or not found[0].still_holds():
+        entry = None if key is None else self._fast.get(key)
+        if entry is None or not entry[0].same_parts() or not entry[0].still_holds():
             return None
-        self._cache.recent = entry = found
-        self._last = ([(t._data.shape, t._data.dtype, t._stop_gradient) for t in args], edits[0], _precision(), entry)
+        self._cache.recent = entry
         return entry
+
+    def _write(self, entry: Entry, args: Sequence[Any]) -> Callable[[Sequence[Any]], Any] | None:
+        """The written call for calls like this one, which `entry` just served."""
+        concrete, partial = entry
+        if _precision() is not None or any(type(t) is not Tensor for t in args) or partial.recent is None:
+            return None
+        likes = [(t._data.shape, t._data.dtype, t._stop_gradient) for t in args]
+        key = (entry, partial.recent, *likes)
+        found = self._written.get(key)
+        if found is None:
+            if len(self._written) > 100:  # forms come and go
+                self._written.clear()
+            until = [0]
+            tests: list[str] = []
+            facts: dict[str, Any] = {"edits": edits, "until": until, "concrete": concrete, "cache": self._cache, "entry": entry}
+            for i, (shape, dtype, stop_gradient) in enumerate(likes):
+                facts |= {f"shape{i}": shape, f"dtype{i}": dtype}
+                tests.append(f"a{i}.shape != shape{i} or a{i}.dtype != dtype{i} or x{i}._stop_gradient is not {stop_gradient}")
+            tests += ["edits[0] != until[0]", "context.amp is not None"]
+            if concrete.frozen:
+                tests.append("not concrete.still_holds()")
+            ending = ["cache.recent = entry", "return t0" if concrete.gives_one else "return concrete.restore(outputs)"]
+            found = self._written[key] = (partial.recent.narrowed(tests, facts, ending), until)
+        found[1][0] = edits[0]
+        return found[0].function
 
     def _fast_key(self, args: Sequence[Any]) -> Any:
         """A key for calls with Tensors alone; None for other calls."""

@@ -5,10 +5,10 @@ or without. Finding that out in Python at every call would take longer than two 
 `write_call` writes just the steps of that kind, after a test that this is it:
 
     def call(args):
-        if len(args) != 1: return None
-        x0, = args
-        if others or not context.grad_enabled or not x0._stop_gradient or c0._stop_gradient or c1._stop_gradient: return None
+        if len(args) != 1: return ANOTHER
+        [x0] = args
         a0, b0, b1 = x0._data, c0._data, c1._data
+        if others or not context.grad_enabled or not x0._stop_gradient or c0._stop_gradient or c1._stop_gradient: return ANOTHER
         token = quiet()
         try:
             r0, = function(xp, a0, b0, b1)
@@ -22,7 +22,7 @@ or without. Finding that out in Python at every call would take longer than two 
         return [t0]
 
 x are the arguments, a their arrays; c the parameters and buffers, b theirs; r results, u new values of buffers, s what the gradient
-needs, t the resulting Tensors. A call gives the list of results, or None, with nothing done, for a call of another kind.
+needs, t the resulting Tensors. A call gives the list of results, or ANOTHER, with nothing done, for a call of another kind.
 """
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     from ..compiler import CompiledProgram
     from .partial_program import PartialProgram, TrainingForm
 
-__all__ = ["CallPath", "write_call"]
+__all__ = ["ANOTHER", "CallPath", "as_array", "function_of", "write_call"]
+
+ANOTHER: Any = object()  # the result of a written call that does not serve a call
 
 _SPELLED_OUT = 16  # up to so many parameters and buffers each is named in the source
 
@@ -50,10 +52,21 @@ _SPELLED_OUT = 16  # up to so many parameters and buffers each is named in the s
 class CallPath:
     """A written call. `function(args)`: see the module; `source`: its text; `compiled`: what it runs."""
 
-    def __init__(self, source: str, space: dict[str, Any], compiled: CompiledProgram) -> None:
-        self.source, self.compiled = source, compiled
-        exec(compile(source, "<minipaddle call>", "exec"), space)
-        self.function: Callable[[Sequence[Tensor]], list[Tensor] | None] = space["call"]
+    def __init__(self, writer: _Writer, tests: Sequence[str], ending: Sequence[str]) -> None:
+        self._writer = writer
+        self.source, self.compiled = writer.source(tests, ending), writer.compiled
+        exec(compile(self.source, "<minipaddle call>", "exec"), writer.space)
+        self.function: Callable[[Sequence[Tensor]], Any] = writer.space["call"]
+
+    def narrowed(self, tests: Sequence[str], facts: dict[str, Any], ending: Sequence[str]) -> CallPath:
+        """The same for calls with plain Tensors that also pass `tests`: conditions, in the terms of the module and of `facts`, under
+        which it is another kind of call.
+
+        ending: its last lines, where `outputs` is the list of results.
+        """
+        again = _Writer(*self._writer.kind)
+        again.space |= facts
+        return CallPath(again, tests, ending)
 
 
 def write_call(
@@ -63,8 +76,7 @@ def write_call(
 
     form: its functions for these gradients. xp: the array module of all its arrays. lod_feeds: inputs that come with a lod.
     """
-    writer = _Writer(partial, form, differentiated, xp, lod_feeds)
-    return CallPath(writer.source(), writer.space, writer.compiled)
+    return CallPath(_Writer(partial, form, differentiated, xp, lod_feeds), (), ["return outputs"])
 
 
 def _listed(items: Iterable[str]) -> str:
@@ -75,6 +87,7 @@ class _Writer:
     def __init__(
         self, partial: PartialProgram, form: TrainingForm | None, differentiated: tuple[bool, ...] | None, xp: Any, lod_feeds: Sequence[str]
     ) -> None:
+        self.kind = (partial, form, differentiated, xp, lod_feeds)
         form = None if form is None or form.backward is None else form  # nothing that is differentiated leads to a result
         self.partial, self.form, self.differentiated, self.lod_feeds = partial, form, differentiated, lod_feeds
         self.recomputes = form is not None and partial.recompute
@@ -85,21 +98,21 @@ class _Writer:
         self.arrays = [f"a{i}" for i in range(n)] + [f"b{i}" if self.spelled_out else f"b[{i}]" for i in range(m)]
         self.all_arrays = [*self.arrays[:n], *(self.arrays[n:] if self.spelled_out else ["*b"])]
         self.inputs = n
-        main = self.compiled.main
+        function, failed = function_of(self.compiled)
         self.space: dict[str, Any] = {
-            "xp": xp, "np": np, "Tensor": Tensor, "new": Tensor.__new__, "ndarray": np.ndarray, "as_array": as_array,
+            "ANOTHER": ANOTHER, "xp": xp, "np": np, "Tensor": Tensor, "new": Tensor.__new__, "ndarray": np.ndarray, "as_array": as_array,
             "context": context, "others": backend._others, "module_of": backend.module_of, "quiet": quiet, "restore": restore,
-            "function": getattr(main, "function", main), "failed": getattr(main, "failed", _itself), "captured": partial.captured,
-            "is_": is_,
+            "function": function, "failed": failed, "captured": partial.captured, "is_": is_,
         }  # fmt: skip
         self.space |= {f"c{i}": t for i, t in enumerate(partial.captured)}
 
-    def source(self) -> str:
+    def source(self, tests: Sequence[str], ending: Sequence[str]) -> str:
+        """The text of the function; see `CallPath.narrowed` for the arguments."""
         results = [f"r{i}" for i in range(len(self.partial.outputs))]
         updates = [f"u{i}" for i in range(len(self.partial.updated))]
         own = [f"s{i}" for i in range(self.form.own)] if self.form is not None and not self.recomputes else []
         outputs = [f"t{i}" for i in range(len(results))]
-        lines = self.tests()
+        lines = self.tests(tests)
         arguments = self.arguments(lines)
         given = [*results, *updates, *own]
         if self.compiled.gives_lods:
@@ -128,25 +141,28 @@ class _Writer:
         lines += self.apart(outputs)
         if self.form is not None:
             lines += self.node(self.form, outputs, own)
-        return "\n".join(["def call(args):", *("    " + line for line in lines), f"    return {_listed(outputs)}", ""])
+        lines += [line.replace("outputs", _listed(outputs)) for line in ending]
+        return "\n".join(["def call(args):", *("    " + line for line in lines), ""])
 
     # --- before
 
-    def tests(self) -> list[str]:
+    def tests(self, more: Sequence[str]) -> list[str]:
         """Is it this kind of call?"""
         n = self.inputs
-        lines = [f"if len(args) != {n}: return None", f"[{', '.join(self.tensors[:n])}] = args"]
+        lines = [f"if len(args) != {n}: return ANOTHER", f"[{', '.join(self.tensors[:n])}] = args"]
+        if more and n:
+            lines.append(f"if {' or '.join(f'type({x}) is not Tensor' for x in self.tensors[:n])}: return ANOTHER")
         lines += [f"{a} = {x}._data" for a, x in zip(self.arrays[:n], self.tensors[:n], strict=True)]
         if self.spelled_out:
             lines += [f"{b} = {c}._data" for b, c in zip(self.arrays[n:], self.tensors[n:], strict=True)]
         else:
             lines.append("b = [t._data for t in captured]")
-        others = [f"others and module_of({_listed(self.all_arrays)}) is not xp"]
+        others = [*more, f"others and module_of({_listed(self.all_arrays)}) is not xp"]
         for name, x in zip(self.partial.inputs, self.tensors[:n], strict=True):
             has_lod = f"{x}._extra is not None and {x}._extra.lod"
             others.append(f"not ({has_lod})" if name in self.lod_feeds else has_lod)
         others += self.other_gradients()
-        return [*lines, f"if {' or '.join(others)}: return None"]
+        return [*lines, f"if {' or '.join(others)}: return ANOTHER"]
 
     def other_gradients(self) -> list[str]:
         """Conditions under which gradients of other inputs are wanted."""
@@ -179,7 +195,7 @@ class _Writer:
             first = [self.partial.captured[i - self.inputs] for i in compiled.first]
             self.space["first"] = first
             changed = ["not all(map(is_, state.arrays, [t._data for t in first]))", "state.versions != [t._version[0] for t in first]"]
-        lines.append(f"if {' or '.join(['state is None', 'state.xp is not xp', *changed])}: return None")
+        lines.append(f"if {' or '.join(['state is None', 'state.xp is not xp', *changed])}: return ANOTHER")
         return [*(self.arrays[i] for i in compiled.second), "*state.made", *lods]
 
     # --- afterwards
@@ -243,6 +259,12 @@ class _Writer:
 def as_array(value: Any) -> Any:
     """NumPy gives scalars for 0-d results; tensors hold arrays."""
     return np.asarray(value) if isinstance(value, np.generic) else value
+
+
+def function_of(compiled: CompiledProgram) -> tuple[Callable[..., list[Any]], Callable[[Exception], BaseException]]:
+    """The generated function inside, without what its wrappers do at each call, and what makes its errors readable."""
+    main = compiled.main
+    return getattr(main, "function", main), getattr(main, "failed", _itself)
 
 
 def _itself(error: Exception) -> Exception:

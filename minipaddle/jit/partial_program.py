@@ -21,7 +21,7 @@ from ..core.tape import Node
 from ..core.tensor import Tensor
 from ..errors import GradientError, NotSupportedError
 from ..ops.registry import OPS
-from .call_path import CallPath, as_array, write_call
+from .call_path import ANOTHER, CallPath, as_array, function_of, write_call
 
 __all__ = ["PartialProgram"]
 
@@ -30,7 +30,7 @@ class TrainingForm:
     """Forward and backward functions for one set of differentiated inputs."""
 
     __slots__ = (
-        "backward", "backward_lods", "differentiable", "forward", "grad_positions", "operators", "outputs", "own",
+        "backward", "backward_lods", "differentiable", "failed", "forward", "grad_positions", "gradients", "operators", "outputs", "own",
         "saved_from_inputs", "seeds", "watched",
     )  # fmt: skip
 
@@ -38,6 +38,8 @@ class TrainingForm:
     operators: list[Operator]  # of the forward part, as the Program has them; the functions may run larger ones
     forward: CompiledProgram
     backward: CompiledProgram | None
+    gradients: Callable[..., list[Any]]  # what `backward` runs, with warnings off already: (xp, *saved, *gradients, *lods)
+    failed: Callable[[Exception], BaseException]  # what to raise for an error of it
     seeds: list[int]  # outputs whose gradients the backward function takes
     saved_from_inputs: list[int]  # positions among all inputs that the backward function takes
     watched: list[int]  # those of them whose values it looks at, not only their shapes
@@ -72,7 +74,7 @@ class PartialProgram:
         self.updated_tensors = [captured[n] for n in self.updated]
         self._inference: dict[tuple[str, ...], CompiledProgram] = {}  # by the inputs that come with a lod
         self._paths: dict[Any, CallPath] = {}  # kind of call -> how it is done
-        self._recent: Callable[[Sequence[Tensor]], list[Tensor] | None] | None = None  # as it was done last
+        self.recent: CallPath | None = None  # as it was done last
         self._training: dict[tuple[tuple[bool, ...], tuple[str, ...]], TrainingForm] = {}
 
     # --- compiled forms
@@ -149,6 +151,9 @@ class PartialProgram:
         form.backward = compile_program(
             backward_ops, [*saved_inputs, *saved_own, *seed_names], grad_names, "backward", list(ragged)
         )
+        form.gradients, form.failed = function_of(form.backward)
+        if form.backward.prepare is not None:
+            form.gradients = form.backward
         index_of = {n: i for i, n in enumerate(self.outputs)}
         form.seeds = [index_of[name] for name, _ in live_seeds]
         form.differentiable = [(i, index_of[n]) for i, n in enumerate(self.outputs) if index_of[n] in form.seeds]
@@ -163,15 +168,14 @@ class PartialProgram:
 
     def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Results for `inputs` (one Tensor per feed); writes the tape when something needs a gradient."""
-        recent = self._recent
+        recent = self.recent
         if recent is not None:
-            results = recent(inputs)
-            if results is not None:
+            results = recent.function(inputs)
+            if results is not ANOTHER:
                 return results
-        path = self._path(inputs)
-        self._recent = path.function
+        self.recent = path = self._path(inputs)
         results = path.function(inputs)
-        assert results is not None
+        assert results is not ANOTHER
         return results
 
     def _path(self, inputs: Sequence[Tensor]) -> CallPath:
@@ -230,11 +234,17 @@ class ProgramNode(Node):
                 d_outs[i] if i in d_outs else xp.zeros(shape, dtype)
                 for i, (shape, dtype) in zip(form.seeds, self.out_like, strict=True)
             ]
-        assert form.backward is not None
-        results = form.backward(xp, *self.saved, *seeds, *self.lods)
-        if form.backward.gives_lods:
-            results = results[: len(form.grad_positions)]
-        return [r if type(r) is np.ndarray else as_array(r) for r in results]
+        try:
+            results = form.gradients(xp, *self.saved, *seeds, *self.lods)
+        except Exception as error:
+            found = form.failed(error)
+            raise found from found.__cause__
+        if len(results) > len(self.edges):  # lods come behind
+            results = results[: len(self.edges)]
+        for i, r in enumerate(results):
+            if type(r) is not np.ndarray:
+                results[i] = as_array(r)
+        return results
 
 
 class RecomputedNode(ProgramNode):

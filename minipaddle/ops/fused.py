@@ -1,13 +1,14 @@
 """Operators that passes of the compiler make. They appear in no file and in no Program that a user sees."""
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..backend import kernels
-from .registry import OPS, Float64, Scalars, op
-from .shapes import unbroadcast
+from .registry import OPS, Float64, Scalars, Spec, op
+from .shapes import broadcast_shape, unbroadcast
 
 __all__: list[str] = []
 
@@ -44,20 +45,28 @@ def without_denormals(xp, x):
     return xp.where(small, x.dtype.type(0), x) if small.any() else x
 
 
-@op(
-    "linear", "X, Y, Bias -> Out", infer=lambda x, y, bias, **attrs: OPS["matmul_v2"].infer(x, y, **attrs)[0],
-    grad="X, Y, Bias#, Out@GRAD -> X@GRAD, Y@GRAD, Bias@GRAD",
-)  # fmt: skip
+def _infer_linear(x: Spec, y: Spec, bias: Spec, **attrs: Any) -> Spec:
+    (product,) = OPS["matmul_v2"].infer(x, y, **attrs)
+    return Spec(broadcast_shape(product.shape, bias.shape), product.dtype)
+
+
+def _product_and_row(xp: Any, x: Any, y: Any, bias: Any) -> Any:
+    out = x @ y
+    out += bias
+    return out
+
+
+@op("linear", "X, Y, Bias -> Out", infer=_infer_linear, grad="X, Y, Bias#, Out@GRAD -> X@GRAD, Y@GRAD, Bias@GRAD")
 def linear(xp, x, y, bias, *, trans_x: bool = False, trans_y: bool = False):
     """matmul_v2 and the bias added to its last axis."""
-    if trans_x or trans_y or x.ndim != 2 or y.ndim != 2 or x.dtype.kind != "f" or x.dtype != y.dtype:
-        out = OPS["matmul_v2"].forward(xp, x, y, trans_x=trans_x, trans_y=trans_y)
-    else:
-        out = x @ y
-    if out.dtype == bias.dtype and out.ndim and out.base is None:
-        out += bias
-        return out
-    return out + bias
+    if not trans_x and not trans_y and x.ndim == 2 and _is_row(x, y, bias):
+        return _product_and_row(xp, x, y, bias)
+    return OPS["matmul_v2"].forward(xp, x, y, trans_x=trans_x, trans_y=trans_y) + bias
+
+
+def _is_row(x: Any, y: Any, bias: Any) -> bool:
+    """Whether a product with the matrix y may be changed in place by adding `bias` to its rows."""
+    return y.ndim == 2 and bias.shape == y.shape[1:] and x.dtype == y.dtype == bias.dtype and x.dtype.kind == "f"
 
 
 @linear.backward
@@ -66,6 +75,15 @@ def _(xp, x, y, bias, d_out, *, trans_x: bool = False, trans_y: bool = False, ne
     assert product is not None
     dx, dy = product.function(xp, x, y, d_out, trans_x=trans_x, trans_y=trans_y, needs=needs[:2])
     return dx, dy, (unbroadcast(xp, d_out, bias.shape) if needs[2] else None)
+
+
+def _choose_linear(specs: Sequence[Any], attrs: dict[str, Any]) -> Callable[..., Any] | None:
+    if None in specs or attrs.get("trans_x") or attrs.get("trans_y") or not _is_row(*specs):
+        return None
+    return _product_and_row
+
+
+linear.choose = _choose_linear
 
 
 # --- chains of elementwise operators

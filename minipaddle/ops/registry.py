@@ -204,6 +204,8 @@ class Op:
     takes_out: bool = False
     is_random: bool = False
     has_effect: bool = False
+    # (specs of the inputs, attributes) -> a shorter function of the arrays alone that does for these; None if there is none
+    choose: Callable[[Sequence[Any], dict[str, Any]], Callable[..., Any] | None] | None = None
     expand: Callable[..., Any] | None = None  # for an operator that Paddle does not have: records the operators it consists of
     returns: tuple[int, ...] = ()  # indices of the outputs that public functions see
     plain: bool = False  # every input is one tensor, every output one new tensor that is returned

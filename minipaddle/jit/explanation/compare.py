@@ -19,6 +19,7 @@ from ...backend import rng
 from ...backend import xp as backend
 from ...compiler import interpret
 from ...compiler.control_flow import is_control
+from ...core import dispatch
 from ...core.callsite import user_callstack
 from ...core.grad_mode import no_grad
 from ...core.program import Operator, Program
@@ -117,6 +118,10 @@ class _Watched:
         return result
 
 
+def _as_they_are(op: Op, inputs: Sequence[Any]) -> Sequence[Any]:
+    return inputs
+
+
 class _State:
     owner = 0
     inside = False
@@ -144,10 +149,12 @@ def _noting(steps: list[Step], outside: int) -> Iterator[None]:
         for t, one in watched.items():
             OPS[t].forward = one
         _state.owner, _state.inside = threading.get_ident(), False
+        cast = dispatch.amp_cast
+        dispatch.amp_cast = cast or _as_they_are  # no operator that stands for several
         try:
             yield
         finally:
-            _state.owner = 0
+            _state.owner, dispatch.amp_cast = 0, cast
             for t, one in watched.items():
                 OPS[t].forward = one.inner
 

@@ -9,6 +9,7 @@ from ...core.dispatch import call
 from ...core.recorder import spec_of
 from ...ops import activation as A
 from ...ops import elementwise as E
+from ...ops import fused as FU
 from ...ops import loss as L
 from ...ops import matmul as MM
 from ...tensor import math as M
@@ -20,14 +21,23 @@ from .loss import _check_group
 
 __all__ = ["alpha_dropout", "bilinear", "class_center_sample", "dropout", "dropout2d", "dropout3d", "linear"]
 
-_matmul, _add = MM.matmul_v2, E.elementwise_add
+_matmul, _add, _linear = MM.matmul_v2, E.elementwise_add, FU.linear
 
 
 def linear(x: Any, weight: Any, bias: Any = None, name: str | None = None) -> Any:
     """x @ weight + bias. x: [..., in]; weight: [in, out]; bias: [out]; one floating type. ValueError when they do not fit."""
     static_types("linear", "float16 bfloat16 float32 float64", x=x)
-    product = call(_matmul, x, weight, trans_x=False, trans_y=False)
-    return product if bias is None else call(_add, product, bias, axis=-1)
+    if bias is None:
+        return call(_matmul, x, weight, trans_x=False, trans_y=False)
+    return call(_linear, x, weight, bias)
+
+
+def _product_and_sum(x: Any, weight: Any, bias: Any, trans_x: bool, trans_y: bool) -> Any:
+    """The operators that `linear` consists of."""
+    return call(_add, call(_matmul, x, weight, trans_x=trans_x, trans_y=trans_y), bias, axis=-1)
+
+
+_linear.expand = _product_and_sum
 
 
 def bilinear(x1: Any, x2: Any, weight: Any, bias: Any = None, name: str | None = None) -> Any:
