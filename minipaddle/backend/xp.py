@@ -13,7 +13,10 @@ import numpy as np
 from ..errors import MissingCupyError, NoGPUError
 from .place import CPUPlace, CUDAPlace, Place
 
-__all__ = ["array_module", "current", "current_place", "module_of", "place_of", "set_device", "to_module", "to_numpy"]
+__all__ = [
+    "array_module", "current", "current_place", "module_of", "place_of", "set_device", "to_module", "to_numpy",
+    "writeable",
+]  # fmt: skip
 
 _place: Place = CPUPlace()
 _module: Any = np
@@ -132,6 +135,13 @@ def place_of(array: Any) -> Place:
     if module is np or not hasattr(module, "cuda"):
         return CPUPlace()
     return CUDAPlace(array.device.id)
+
+
+def writeable(array: Any) -> bool:
+    """Whether the array may be written to: no read-only NumPy array, and no elements that are one and the same memory."""
+    if type(array) is np.ndarray:
+        return array.flags.writeable
+    return not any(step == 0 and n > 1 for step, n in zip(array.strides, array.shape))  # CuPy has no such flag
 
 
 def to_numpy(array: Any) -> np.ndarray[Any, Any]:

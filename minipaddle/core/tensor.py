@@ -404,7 +404,7 @@ class Tensor(Ragged, TensorBase, metaclass=_TensorMeta):
     def _assign_array(self, array: Any) -> None:
         """Overwrite the data with `array` (same device); memory is kept where shape, dtype and flags allow it."""
         data = self._data
-        if data.shape == array.shape and data.dtype == array.dtype and data.flags.writeable:
+        if data.shape == array.shape and data.dtype == array.dtype and backend.writeable(data):
             data[...] = array
         else:
             self._data = array

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -565,19 +565,31 @@ def put_along_axis(xp, x, index, value, *, Axis: int, Reduce: str = "assign", In
         out[place] = {"mul": 1, "multiply": 1, "amin": _extreme(x.dtype, True), "amax": _extreme(x.dtype, False)}.get(
             Reduce, 0
         )
-    {
-        "add": xp.add,
-        "sum": xp.add,
-        "mean": xp.add,
-        "mul": xp.multiply,
-        "multiply": xp.multiply,
-        "amin": xp.minimum,
-        "amax": xp.maximum,
-    }[Reduce].at(out, place, value)
+    if Reduce in ("add", "sum", "mean"):
+        xp.add.at(out, place, value)
+    else:
+        function = {"mul": xp.multiply, "multiply": xp.multiply, "amin": xp.minimum, "amax": xp.maximum}[Reduce]
+        _combine_at(xp, function, out, place, xp.broadcast_to(value, tuple(index.shape)))
     if Reduce == "mean":
         count = _counts(xp, x.shape, place, index.shape, x.dtype, Include_self)
         out = xp.where(count > 0, out / xp.maximum(count, 1), out).astype(x.dtype)
     return out
+
+
+def _combine_at(xp: Any, function: Callable[[Any, Any], Any], out: Any, place: Any, values: Any) -> None:
+    """``out[place] = function(out[place], values)`` in place, also where places repeat; `out` is contiguous.
+
+    CuPy has no `multiply.at`, and its `maximum.at` takes float64 through float32.
+    """
+    at = xp.arange(out.size).reshape(tuple(out.shape))[place].reshape(-1)
+    if not at.size:
+        return
+    order = xp.argsort(at, kind="stable")
+    at, values, flat = at[order], values.reshape(-1)[order], out.reshape(-1)
+    turn = xp.arange(at.size) - xp.searchsorted(at, at)  # how many of the same place come before
+    for i in range(int(turn.max()) + 1):
+        now = xp.nonzero(turn == i)[0]
+        flat[at[now]] = function(flat[at[now]], values[now])
 
 
 def _extreme(dtype: Any, largest: bool) -> Any:

@@ -480,7 +480,7 @@ def set_item(x: Any, item: Any, value: Any) -> None:
         tracked = context.grad_enabled and (
             not x._stop_gradient or (is_tensor_like(value) and not value._stop_gradient)
         )
-        if not tracked and x._data.flags.writeable:
+        if not tracked and backend.writeable(x._data):
             _write_now(x, at, value)
             x._version[0] += 1
             return
