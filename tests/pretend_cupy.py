@@ -6,6 +6,7 @@ fails, as it would with CuPy.
 
 from __future__ import annotations
 
+import pickle
 import types
 from typing import Any
 
@@ -21,6 +22,7 @@ _DRAWS = {"beta", "binomial", "exponential", "gamma", "integers", "poisson", "ra
 class _Generator:
     def __init__(self, seed: int | None = None) -> None:
         self._inner = np.random.default_rng(seed)
+        self.bit_generator = types.SimpleNamespace(_state=_State(self._inner))
 
     def __getattr__(self, name: str) -> Any:
         if name not in _DRAWS:
@@ -28,11 +30,34 @@ class _Generator:
         return standin.wrap(getattr(self._inner, name))
 
 
+class _State(standin.ndarray):
+    """The array with the state of a generator."""
+
+    def __init__(self, generator: np.random.Generator) -> None:
+        self._generator = generator
+
+    @property
+    def _a(self) -> Any:  # type: ignore[override]
+        return np.frombuffer(pickle.dumps(self._generator.bit_generator.state), np.int8)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._generator.bit_generator.state = pickle.loads(standin.asnumpy(value).tobytes())
+
+
 class _Device:
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int = 0) -> None:
         self.id = number
 
     def use(self) -> None:
+        pass
+
+    def synchronize(self) -> None:
+        pass
+
+    def __enter__(self) -> _Device:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
         pass
 
 

@@ -52,7 +52,8 @@ def gpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
     finally:
         paddle.set_device("cpu")
         backend._others[:] = others
-        rng.default_generator._made.pop("cupy", None)
+        for key in [key for key in rng.default_generator._made if key[0] == "cupy"]:
+            del rng.default_generator._made[key]
 
 
 class Net(nn.Layer):
@@ -145,6 +146,44 @@ def test_random_numbers_repeat(gpu: Any) -> None:
     first = [paddle.rand([3]).tolist(), paddle.randn([3]).tolist(), F.dropout(paddle.ones([8])).tolist()]
     paddle.seed(3)
     assert first == [paddle.rand([3]).tolist(), paddle.randn([3]).tolist(), F.dropout(paddle.ones([8])).tolist()]
+
+
+def test_the_state_of_random_numbers_comes_back(gpu: Any) -> None:
+    def draw() -> list[Any]:
+        return [paddle.rand([3]).tolist(), paddle.rand([3]).cpu().tolist(), F.dropout(paddle.ones([8])).tolist()]
+
+    paddle.seed(3)
+    for get, put in ((paddle.get_rng_state, paddle.set_rng_state), (paddle.get_cuda_rng_state, paddle.set_cuda_rng_state)):
+        state = get()
+        first, second = draw(), draw()
+        put(state)
+        assert draw() == first != second
+    with pytest.raises(ValueError, match="get_cuda_rng_state"):
+        paddle.set_cuda_rng_state(["state"])
+
+
+def test_a_tensor_of_the_cpu_is_indexed_and_written_there(gpu: Any) -> None:
+    x = paddle.arange(4, dtype="float32").cpu()
+    x[1] = 7.0
+    x[[0, 2]] = paddle.to_tensor([8.0, 9.0]).cpu()
+    assert x.place == paddle.CPUPlace() and x.tolist() == [8, 7, 9, 3]
+    assert x[paddle.to_tensor([3, 1])].tolist() == [3, 7] and x[[True, False, False, True]].tolist() == [8, 3]
+    assert (x + np.ones(4, "float32")).place == paddle.CPUPlace()
+    y = x.cuda()
+    y[paddle.to_tensor([0]).cpu()] = 1.0
+    assert y.place == paddle.CUDAPlace(0) and y[np.array([0, 1])].tolist() == [1, 7]
+
+
+def test_views_and_copies(gpu: Any) -> None:
+    x = paddle.ones([2, 3])
+    for view in (x[0], x.diagonal(), x.as_strided([2], [1])):
+        before = x.inplace_version
+        view[...] = 0.0
+        assert x.inplace_version == view.inplace_version == before + 1
+    assert x.tolist() == [[0, 0, 0], [1, 0, 1]]
+    for copied in (x.expand([1, 2, 3]), x.broadcast_to([2, 2, 3])):
+        copied[...] = 5.0
+    assert x.tolist() == [[0, 0, 0], [1, 0, 1]]
 
 
 def test_control_flow_and_data(gpu: Any) -> None:

@@ -113,8 +113,7 @@ class Tensor(Ragged, TensorBase, metaclass=_TensorMeta):
         if dtype is not None:
             array = array.astype(dtypes.numpy_of(dtype))
         dtypes.from_numpy(array.dtype)
-        module = backend.current() if place is None else backend.module_for(backend.parse(place))
-        self._data = backend.to_module(array, module)
+        self._data = backend.to_place(array, place)
         self._stop_gradient = stop_gradient
         self._edge = None
         self._version = [0]
