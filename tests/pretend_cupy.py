@@ -15,7 +15,7 @@ import numpy as np
 from tests.ops import standin
 
 # what cupy.random.Generator has of numpy.random.Generator
-_DRAWS = {"beta", "binomial", "exponential", "gamma", "integers", "poisson", "random", "standard_exponential",
+DRAWS = {"beta", "binomial", "exponential", "gamma", "integers", "poisson", "random", "standard_exponential",
           "standard_gamma", "standard_normal", "uniform"}  # fmt: skip
 
 
@@ -25,7 +25,7 @@ class _Generator:
         self.bit_generator = types.SimpleNamespace(_state=_State(self._inner))
 
     def __getattr__(self, name: str) -> Any:
-        if name not in _DRAWS:
+        if name not in DRAWS:
             raise AttributeError(f"cupy.random.Generator has no {name}")
         return standin.wrap(getattr(self._inner, name))
 
