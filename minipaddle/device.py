@@ -70,7 +70,7 @@ def synchronize(device: str | Place | None = None) -> None:
     """Wait until the GPU is done; nothing to do on the CPU."""
     place = backend.current_place() if device is None else backend.parse(device)
     if place.kind == "gpu":
-        backend.module_for(place).cuda.get_current_stream().synchronize()
+        backend.module_for(place).cuda.Device(place.get_device_id()).synchronize()
 
 
 class cuda:

@@ -6,6 +6,7 @@ fails, as it would with CuPy.
 
 from __future__ import annotations
 
+import pickle
 import types
 from typing import Any
 
@@ -14,25 +15,49 @@ import numpy as np
 from tests.ops import standin
 
 # what cupy.random.Generator has of numpy.random.Generator
-_DRAWS = {"beta", "binomial", "exponential", "gamma", "integers", "poisson", "random", "standard_exponential",
+DRAWS = {"beta", "binomial", "exponential", "gamma", "integers", "poisson", "random", "standard_exponential",
           "standard_gamma", "standard_normal", "uniform"}  # fmt: skip
 
 
 class _Generator:
     def __init__(self, seed: int | None = None) -> None:
         self._inner = np.random.default_rng(seed)
+        self.bit_generator = types.SimpleNamespace(_state=_State(self._inner))
 
     def __getattr__(self, name: str) -> Any:
-        if name not in _DRAWS:
+        if name not in DRAWS:
             raise AttributeError(f"cupy.random.Generator has no {name}")
         return standin.wrap(getattr(self._inner, name))
 
 
+class _State(standin.ndarray):
+    """The array with the state of a generator."""
+
+    def __init__(self, generator: np.random.Generator) -> None:
+        self._generator = generator
+
+    @property
+    def _a(self) -> Any:  # type: ignore[override]
+        return np.frombuffer(pickle.dumps(self._generator.bit_generator.state), np.int8)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._generator.bit_generator.state = pickle.loads(standin.asnumpy(value).tobytes())
+
+
 class _Device:
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int = 0) -> None:
         self.id = number
 
     def use(self) -> None:
+        pass
+
+    def synchronize(self) -> None:
+        pass
+
+    def __enter__(self) -> _Device:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
         pass
 
 

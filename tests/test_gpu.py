@@ -6,7 +6,10 @@ Every test runs with CuPy where there is a GPU (`pytest -m gpu`), and everywhere
 from __future__ import annotations
 
 import copy
+import functools
+import inspect
 import pickle
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -25,6 +28,7 @@ from minipaddle.core.tensor import Tensor, make_tensor
 from minipaddle.ops.registry import OPS
 from minipaddle.static import InputSpec
 from tests import pretend_cupy
+from tests.ops import standin
 from tests.ops.caselib import cotangents, differentiated, leaves, nested
 from tests.ops.test_cases import BY_ID
 
@@ -52,7 +56,8 @@ def gpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
     finally:
         paddle.set_device("cpu")
         backend._others[:] = others
-        rng.default_generator._made.pop("cupy", None)
+        for key in [key for key in rng.default_generator._made if key[0] == "cupy"]:
+            del rng.default_generator._made[key]
 
 
 class Net(nn.Layer):
@@ -147,6 +152,44 @@ def test_random_numbers_repeat(gpu: Any) -> None:
     assert first == [paddle.rand([3]).tolist(), paddle.randn([3]).tolist(), F.dropout(paddle.ones([8])).tolist()]
 
 
+def test_the_state_of_random_numbers_comes_back(gpu: Any) -> None:
+    def draw() -> list[Any]:
+        return [paddle.rand([3]).tolist(), paddle.rand([3]).cpu().tolist(), F.dropout(paddle.ones([8])).tolist()]
+
+    paddle.seed(3)
+    for get, put in ((paddle.get_rng_state, paddle.set_rng_state), (paddle.get_cuda_rng_state, paddle.set_cuda_rng_state)):
+        state = get()
+        first, second = draw(), draw()
+        put(state)
+        assert draw() == first != second
+    with pytest.raises(ValueError, match="get_cuda_rng_state"):
+        paddle.set_cuda_rng_state(["state"])
+
+
+def test_a_tensor_of_the_cpu_is_indexed_and_written_there(gpu: Any) -> None:
+    x = paddle.arange(4, dtype="float32").cpu()
+    x[1] = 7.0
+    x[[0, 2]] = paddle.to_tensor([8.0, 9.0]).cpu()
+    assert x.place == paddle.CPUPlace() and x.tolist() == [8, 7, 9, 3]
+    assert x[paddle.to_tensor([3, 1])].tolist() == [3, 7] and x[[True, False, False, True]].tolist() == [8, 3]
+    assert (x + np.ones(4, "float32")).place == paddle.CPUPlace()
+    y = x.cuda()
+    y[paddle.to_tensor([0]).cpu()] = 1.0
+    assert y.place == paddle.CUDAPlace(0) and y[np.array([0, 1])].tolist() == [1, 7]
+
+
+def test_views_and_copies(gpu: Any) -> None:
+    x = paddle.ones([2, 3])
+    for view in (x[0], x.diagonal(), x.as_strided([2], [1])):
+        before = x.inplace_version
+        view[...] = 0.0
+        assert x.inplace_version == view.inplace_version == before + 1
+    assert x.tolist() == [[0, 0, 0], [1, 0, 1]]
+    for copied in (x.expand([1, 2, 3]), x.broadcast_to([2, 2, 3])):
+        copied[...] = 5.0
+    assert x.tolist() == [[0, 0, 0], [1, 0, 1]]
+
+
 def test_control_flow_and_data(gpu: Any) -> None:
     @paddle.jit.to_static
     def f(x: Any) -> Any:
@@ -164,6 +207,79 @@ def test_numbers_of_devices(gpu: Any) -> None:
     with pytest.raises(ValueError, match=f"gpu:{count}.*there are {count} GPUs"):
         paddle.set_device(f"gpu:{count}")
     assert paddle.get_device() == "gpu:0" and paddle.device.cuda.device_count() == count
+
+
+def test_programs_and_mixed_precision(gpu: Any) -> None:
+    paddle.enable_static()
+    try:
+        main, startup = paddle.static.Program(), paddle.static.Program()
+        with paddle.static.program_guard(main, startup):
+            x, y = paddle.static.data("x", [None, 12]), paddle.static.data("y", [None, 1], "int64")
+            hidden = paddle.static.nn.fc(x, 4)
+            doubled = main.current_block().create_var("doubled", shape=[-1, 4], dtype="float32")
+            paddle.static.py_func(lambda a: 2 * np.asarray(a), hidden, doubled)
+            loss = F.cross_entropy(hidden, y)
+            paddle.optimizer.Adam(0.1).minimize(loss)
+        executor = paddle.static.Executor(paddle.CUDAPlace(0))
+        scope = paddle.static.Scope()
+        with paddle.static.scope_guard(scope):
+            executor.run(startup)
+            results = [executor.run(main, {"x": X, "y": Y}, [loss, hidden, doubled]) for _ in range(4)]
+            weight = main.all_parameters()[0]
+            assert isinstance(weight.get_value()._data, gpu.ndarray)
+            weight.set_value(weight.get_value())
+    finally:
+        paddle.disable_static()
+    assert results[-1][0] < results[0][0] and type(results[0][0]) is np.ndarray
+    np.testing.assert_allclose(results[0][2], 2 * results[0][1])
+
+    net = Net()
+    optimizer = paddle.optimizer.AdamW(0.01, parameters=net.parameters(), multi_precision=True)
+    net, optimizer = paddle.amp.decorate(net, optimizer, level="O2", dtype="float16")
+    scaler = paddle.amp.GradScaler(init_loss_scaling=64.0)
+    losses = []
+    for _ in range(4):
+        with paddle.amp.auto_cast(level="O2", dtype="float16"):
+            loss = F.cross_entropy(net(paddle.to_tensor(X)).astype("float32"), paddle.to_tensor(Y))
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.clear_grad()
+        losses.append(float(loss))
+    assert losses[-1] < losses[0] and net.first.weight.dtype == paddle.float16
+    state = optimizer.state_dict()
+    assert state["master_weights"] and all(isinstance(t._data, gpu.ndarray) for t in state["master_weights"].values())
+    optimizer.set_state_dict(state)
+    metric = paddle.metric.Accuracy()
+    metric.update(metric.compute(net(paddle.to_tensor(X).astype("float16")).astype("float32"), paddle.to_tensor(Y)))
+    assert 0 <= metric.accumulate() <= 1
+
+
+def test_sums_at_repeated_places(gpu: Any) -> None:
+    index = paddle.to_tensor([0, 2, 0])
+    for dtype in ("float16", "float32", "float64", "int32", "int64", "complex64"):
+        x = paddle.zeros([3], dtype)
+        assert paddle.index_add(x, index, 0, paddle.ones([3], dtype)).tolist() == [2, 0, 1]
+    x = paddle.ones([3], "float64")
+    value = paddle.to_tensor(np.array([0.1, 3.0, 1 / 3]))
+    assert paddle.put_along_axis(x, index, value, 0, reduce="amin").tolist() == [0.1, 1.0, 1.0]
+    assert paddle.put_along_axis(x, index, value, 0, reduce="mul").tolist() == [0.1 * (1 / 3), 1.0, 3.0]
+
+
+def test_the_table_of_what_cupy_has() -> None:
+    """No GPU is needed to ask CuPy for names and signatures."""
+    cupy = pytest.importorskip("cupy")
+    for name, keywords in standin.FUNCTIONS.items():
+        function = functools.reduce(getattr, name.split("."), cupy)
+        if not isinstance(function, cupy.ufunc):
+            parameters = inspect.signature(function).parameters
+            assert keywords <= set(parameters) or "kwargs" in parameters, name
+    for name, keywords in standin.METHODS.items():
+        signature = getattr(cupy.ndarray, name).__doc__.partition("\n")[0]  # it is compiled
+        assert all(re.search(rf"\b{keyword}=", signature) or f", {keyword}," in signature for keyword in keywords), name
+    assert all(hasattr(cupy.ndarray, name) for name in standin.ATTRIBUTES)
+    assert all(hasattr(cupy._core.flags.Flags, name) for name in standin.FLAGS)
+    assert all(hasattr(cupy.random.Generator, name) for name in pretend_cupy.DRAWS)
 
 
 def test_no_gpu_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 __all__ = ["TABLE", "adam"]
 
 _PACKAGE = pathlib.Path(__file__).resolve().parents[1]
+OPTIONS = ("--std=c++14",)
 _BLOCK = 256
 _MOST_BLOCKS = 4096  # the kernels stride over what is left
 
@@ -29,7 +30,7 @@ def _function(file: str, name: str, device: int) -> Any:
     """A kernel of a source file, loaded on the current device, whose number tells the loaded modules apart."""
     import cupy
 
-    return cupy.RawModule(code=source(file), options=("--std=c++14",)).get_function(name)
+    return cupy.RawModule(code=source(file), options=OPTIONS).get_function(name)
 
 
 def _per_parameter(value: float | Sequence[float], i: int) -> float:

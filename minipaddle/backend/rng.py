@@ -1,4 +1,4 @@
-"""Random numbers: one seeded generator per array module, reproducible after `seed`."""
+"""Random numbers: one seeded generator for the CPU and one for each GPU, reproducible after `seed`."""
 from __future__ import annotations
 
 import os
@@ -6,7 +6,13 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Generator", "default_generator", "derive_seed", "get_state", "numpy_generator", "random", "seed", "set_state"]
+from . import xp
+from .place import CUDAPlace
+
+__all__ = [
+    "Generator", "default_generator", "derive_seed", "get_gpu_states", "get_state", "numpy_generator", "random", "seed",
+    "set_state",
+]  # fmt: skip
 
 
 class Generator:
@@ -15,7 +21,7 @@ class Generator:
     def __init__(self) -> None:
         self._seed = int.from_bytes(os.urandom(4), "little")
         self._seeded = False
-        self._made: dict[str, Any] = {}
+        self._made: dict[tuple[str, int], Any] = {}
         self._spawned = 0
 
     def manual_seed(self, value: int) -> Generator:
@@ -30,11 +36,12 @@ class Generator:
         return self._seed
 
     def of(self, module: Any) -> Any:
-        """The generator object of an array module (`numpy.random.Generator` or CuPy's)."""
-        name = module.__name__
-        if name not in self._made:
-            self._made[name] = module.random.default_rng(self._seed)
-        return self._made[name]
+        """The generator object of an array module (`numpy.random.Generator`, or CuPy's of the current GPU)."""
+        key = (module.__name__, module.cuda.Device().id if hasattr(module, "cuda") else -1)  # one for each GPU
+        found = self._made.get(key)
+        if found is None:
+            found = self._made[key] = module.random.default_rng(self._seed)
+        return found
 
     def derive_seed(self) -> int:
         """A new seed for somebody else (a data worker); the sequence repeats after `manual_seed`."""
@@ -67,12 +74,31 @@ def derive_seed() -> int:
 
 
 def get_state() -> list[dict[str, Any]]:
-    """The CPU generator's state, for `set_state`."""
-    return [dict(numpy_generator().bit_generator.state)]
+    """The states of the generators of the CPU and of the GPUs in use, for `set_state`."""
+    default_generator.of(xp.current())  # it may be about to be made
+    return [dict(numpy_generator().bit_generator.state), *get_gpu_states()]
+
+
+def get_gpu_states() -> list[dict[str, Any]]:
+    """The states of the generators of the GPUs in use, each with the number of its GPU, as CPU arrays."""
+    gpus = {device: made for (_, device), made in default_generator._made.items() if device >= 0}
+    return [{"gpu": device, "state": xp.to_numpy(_memory(gpus[device])).copy()} for device in sorted(gpus)]
+
+
+def _memory(generator: Any) -> Any:
+    """The array of CuPy that holds a generator's state; CuPy has no public way to it."""
+    return generator.bit_generator._state
 
 
 def set_state(state: list[dict[str, Any]]) -> None:
-    """Put back what `get_state` gave."""
-    numpy_generator().bit_generator.state = state[0]
+    """Put back what `get_state` or `get_gpu_states` gave."""
+    for one in state:
+        if "gpu" not in one:
+            numpy_generator().bit_generator.state = one
+            continue
+        place = CUDAPlace(one["gpu"])
+        with xp.on(place):
+            module = xp.module_for(place)
+            _memory(default_generator.of(module))[...] = module.asarray(one["state"])
 
 

@@ -5,6 +5,7 @@ operator; as long as no GPU was ever selected it is NumPy without looking.
 """
 from __future__ import annotations
 
+import contextlib
 from types import ModuleType
 from typing import Any
 
@@ -13,7 +14,10 @@ import numpy as np
 from ..errors import MissingCupyError, NoGPUError
 from .place import CPUPlace, CUDAPlace, Place
 
-__all__ = ["array_module", "current", "current_place", "module_of", "place_of", "set_device", "to_module", "to_numpy"]
+__all__ = [
+    "array_module", "current", "current_place", "is_view", "module_of", "on", "place_of", "set_device", "to_module",
+    "to_numpy", "to_place", "writeable",
+]  # fmt: skip
 
 _place: Place = CPUPlace()
 _module: Any = np
@@ -55,8 +59,12 @@ def module_for(place: Place) -> Any:
         return np
     module = _cupy(place.device_id)
     register(module)
-    module.cuda.Device(place.device_id).use()
     return module
+
+
+def on(place: Place) -> contextlib.AbstractContextManager[Any]:
+    """Within this, what is made for the GPU is made on the GPU of `place`; nothing changes for the CPU."""
+    return contextlib.nullcontext() if place.kind == "cpu" else module_for(place).cuda.Device(place.device_id)
 
 
 def register(module: Any) -> None:
@@ -74,6 +82,8 @@ def set_device(device: str | Place) -> Place:
     global _place, _module
     place = parse(device)
     _module = module_for(place)
+    if place.kind == "gpu":
+        _module.cuda.Device(place.device_id).use()
     _place = place
     return place
 
@@ -134,6 +144,20 @@ def place_of(array: Any) -> Place:
     return CUDAPlace(array.device.id)
 
 
+def is_view(made: Any, source: Any) -> bool:
+    """Whether an operator that may give a view of `source` gave one."""
+    if made is source or made.base is not None:
+        return True
+    return type(made) is not np.ndarray and bool(array_module(made).may_share_memory(made, source))  # CuPy's as_strided
+
+
+def writeable(array: Any) -> bool:
+    """Whether the array may be written to: no read-only NumPy array, and no elements that are one and the same memory."""
+    if type(array) is np.ndarray:
+        return array.flags.writeable
+    return not any(step == 0 and n > 1 for step, n in zip(array.strides, array.shape))  # CuPy has no such flag
+
+
 def to_numpy(array: Any) -> np.ndarray[Any, Any]:
     """The array in CPU memory (the same object if it already is there)."""
     module = array_module(array)
@@ -145,3 +169,17 @@ def to_module(array: Any, module: Any) -> Any:
     if array_module(array) is module:
         return array
     return module.asarray(to_numpy(array)) if module is not np else to_numpy(array)
+
+
+def to_place(array: Any, place: Place | str | None) -> Any:
+    """The array on a device (the same object if it already is there); None: where new tensors are made."""
+    if place is None:
+        return to_module(array, _module)
+    place = parse(place)
+    if place.kind == "cpu":
+        return to_numpy(array)
+    module = module_for(place)
+    if array_module(array) is module and array.device.id == place.device_id:
+        return array
+    with module.cuda.Device(place.device_id):
+        return module.asarray(array)

@@ -163,7 +163,7 @@ def _general(op: Op, inputs: Any, attrs: dict[str, Any]) -> Any:
         if slot.view and made is not None and inputs[0] is not None:
             source = inputs[0] if not isinstance(inputs[0], (list, tuple)) else inputs[0][0]
             for t in made if type(made) is list else (made,):
-                if t._data.base is not None or t._data is source._data:
+                if backend.is_view(t._data, source._data):
                     t._version = source._version
         outputs.append(made)
     if record and op.grad is not None and context.grad_enabled:
@@ -241,12 +241,16 @@ def describe_call(op: Op, values: Any, attrs: dict[str, Any]) -> str:
 _KINDS = (NotImplementedError, IndexError, ValueError, TypeError, RuntimeError, OverflowError, KeyError, MemoryError)
 
 
+# how NumPy and CuPy say that a function does not take arrays of such a type
+_REFUSALS = ("ufunc", "numpy boolean", "cupy boolean", "of arguments for cupy_")
+
+
 def kind_of(error: Exception) -> type[Exception]:
-    """The class to tell the failure of an operator's function with: our own as they are, NumPy's by what they mean."""
+    """The class to tell the failure of an operator's function with: our own as they are, NumPy's and CuPy's by what they mean."""
     kind, message = type(error), str(error)
     if kind.__module__ == errors.__name__:
         return kind
-    refused = kind is TypeError and ("ufunc" in message or "numpy boolean" in message)
+    refused = kind is TypeError and any(words in message for words in _REFUSALS)
     if refused or kind.__name__ in ("UFuncTypeError", "_UFuncNoLoopError", "ComplexWarning"):
         return UnsupportedDtypeError
     if isinstance(error, ValueError) and isinstance(error, IndexError):  # NumPy's AxisError

@@ -109,7 +109,8 @@ class ScopeVariable:
         if isinstance(array, ScopeTensor):
             self.put(array._array().copy())
             return
-        self.put(array._data.copy() if hasattr(array, "_data") else np.array(array))
+        array = array._data if hasattr(array, "_data") else array
+        self.put(np.array(array) if backend.array_module(array) is np else array.copy())
 
     def put(self, array: Any) -> None:
         """Take `array` itself."""

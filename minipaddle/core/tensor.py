@@ -113,8 +113,7 @@ class Tensor(Ragged, TensorBase, metaclass=_TensorMeta):
         if dtype is not None:
             array = array.astype(dtypes.numpy_of(dtype))
         dtypes.from_numpy(array.dtype)
-        module = backend.current() if place is None else backend.module_for(backend.parse(place))
-        self._data = backend.to_module(array, module)
+        self._data = backend.to_place(array, place)
         self._stop_gradient = stop_gradient
         self._edge = None
         self._version = [0]
@@ -404,7 +403,7 @@ class Tensor(Ragged, TensorBase, metaclass=_TensorMeta):
     def _assign_array(self, array: Any) -> None:
         """Overwrite the data with `array` (same device); memory is kept where shape, dtype and flags allow it."""
         data = self._data
-        if data.shape == array.shape and data.dtype == array.dtype and data.flags.writeable:
+        if data.shape == array.shape and data.dtype == array.dtype and backend.writeable(data):
             data[...] = array
         else:
             self._data = array

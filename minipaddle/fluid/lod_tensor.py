@@ -32,8 +32,7 @@ class LoDTensor(Tensor):
 
     def set(self, array: Any, place: Any = None) -> None:
         """Take a copy of `array`, on the device `place`. The lod stays."""
-        module = backend.current() if place is None else backend.module_for(backend.parse(place))
-        self._replace(backend.to_module(np.array(array), module))
+        self._replace(backend.to_place(np.array(array), place))
 
     def _dtype(self) -> Any:
         return self.dtype

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import version
 from ..backend import xp as backend
-from ..backend.place import CPUPlace, CUDAPlace
+from ..backend.place import CPUPlace, CUDAPlace, Place
 from ..backend.threads import limit_threads
 from ..compiler import CompiledProgram, compile_program
 from ..core.grad_mode import no_grad
@@ -76,13 +76,16 @@ def _read(files: detect.ModelFiles, config: Config) -> _Model:
     program, feeds, fetches = pdmodel.from_inference_program(stored)
     names = sorted(v.name for v in program.persistables())
     values = detect.read_parameters(files, names) if names else {}
-    place = CUDAPlace(config.gpu_device_id()) if config.use_gpu() else CPUPlace()
-    module = backend.module_for(place)
-    model = _Model(program, feeds, {n: make_tensor(backend.to_module(a, module)) for n, a in values.items()}, fetches)
+    place = _place(config)
+    model = _Model(program, feeds, {n: make_tensor(backend.to_place(a, place)) for n, a in values.items()}, fetches)
     model.optimize = config.ir_optim()
     operators = [op for op in stored.global_block().ops if op.type == "fetch"]
     model.output_names = [op.input_arg_names[0] for op in sorted(operators, key=lambda op: op.attrs.get("col") or 0)]
     return model
+
+
+def _place(config: Config) -> Place:
+    return CUDAPlace(config.gpu_device_id()) if config.use_gpu() else CPUPlace()
 
 
 def _load(config: Config) -> _Model:
@@ -99,8 +102,8 @@ def _load(config: Config) -> _Model:
 class Tensor:
     """The handle of one input or output of a predictor."""
 
-    def __init__(self, variable: Variable, module: Any, is_input: bool, name: str | None = None) -> None:
-        self._variable, self._module, self._is_input = variable, module, is_input
+    def __init__(self, variable: Variable, place: Place, is_input: bool, name: str | None = None) -> None:
+        self._variable, self._place, self._is_input = variable, place, is_input
         self._name = variable.name if name is None else name
         self._value: EagerTensor | None = None
         self._shape: list[int] | None = None
@@ -130,7 +133,7 @@ class Tensor:
                     f"input {self.name()!r}: reshape announced {self._shape}, but copy_from_cpu got an array of shape {list(array.shape)}"
                 )
             array = array.reshape(self._shape)
-        self._set(make_tensor(backend.to_module(array, self._module)))
+        self._set(make_tensor(backend.to_place(array, self._place)))
 
     def share_external_data(self, data: Any) -> None:
         """Set the input to a Tensor without copying it; changes of the Tensor are seen by the next run."""
@@ -202,14 +205,13 @@ class Predictor:
         if config._threads is not None:
             limit_threads(config._threads)
         self._model = _load(config) if model is None else model
-        module = backend.module_for(CUDAPlace(config.gpu_device_id()) if config.use_gpu() else CPUPlace())
+        self._place = _place(config)
         block = self._model.program.global_block()
-        self._inputs = {n: Tensor(block._var_recursive(n), module, True) for n in self._model.inputs}
+        self._inputs = {n: Tensor(block._var_recursive(n), self._place, True) for n in self._model.inputs}
         self._outputs = {
-            name: Tensor(block._var_recursive(n), module, False, name)
+            name: Tensor(block._var_recursive(n), self._place, False, name)
             for name, n in zip(self._model.output_names, self._model.outputs, strict=True)
         }
-        self._module = module
 
     @property
     def source(self) -> str:
@@ -247,10 +249,12 @@ class Predictor:
         tensors = []
         for handle in self._inputs.values():
             t = handle._needed()
+            if backend._others and t.place != self._place:
+                t = make_tensor(backend.to_place(t._data, self._place))
             if handle._lod:
                 t._more().lod = tuple(map(tuple, handle._lod))
             tensors.append(t)
-        with no_grad():
+        with no_grad(), backend.on(self._place):
             results = self._model.run(tensors)
         for handle, result in zip(self._outputs.values(), results, strict=True):
             handle._value = result
@@ -272,8 +276,8 @@ class Predictor:
             if handle._value is not None:
                 freed += handle._value.nbytes
                 handle._value = None
-        if self._module is not np:
-            self._module.get_default_memory_pool().free_all_blocks()
+        if self._place.kind == "gpu":
+            backend.module_for(self._place).get_default_memory_pool().free_all_blocks()
         return freed
 
     def register_output_hook(self, hook: Any) -> NoReturn:

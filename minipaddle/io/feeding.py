@@ -60,8 +60,7 @@ class Feeding:
         place = backend.current_place() if self.places is None else self.places[0]
         if place.kind == "cpu" and not backend._others:
             return to_tensors(batch, None)
-        module = backend.module_for(place)
-        return to_tensors(batch, lambda array: backend.to_module(array, module))
+        return to_tensors(batch, lambda array: backend.to_place(array, place))
 
     def finish(self, batch: Any, as_dict: bool) -> Any:
         """As `tensors`; in static mode with names a list that knows them, or a list of one dict."""

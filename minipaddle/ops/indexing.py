@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..errors import UnfitShapesError
-from .manipulation import ints_of, zeros_added_at, zeros_placed
+from .manipulation import add_at, ints_of, zeros_added_at, zeros_placed
 from .registry import DTypeNumber, Ints, Longs, Scalars, Spec, op
 from .shapes import axis_of, broadcast_shape, product, same_as, unbroadcast
 
@@ -565,19 +565,31 @@ def put_along_axis(xp, x, index, value, *, Axis: int, Reduce: str = "assign", In
         out[place] = {"mul": 1, "multiply": 1, "amin": _extreme(x.dtype, True), "amax": _extreme(x.dtype, False)}.get(
             Reduce, 0
         )
-    {
-        "add": xp.add,
-        "sum": xp.add,
-        "mean": xp.add,
-        "mul": xp.multiply,
-        "multiply": xp.multiply,
-        "amin": xp.minimum,
-        "amax": xp.maximum,
-    }[Reduce].at(out, place, value)
+    if Reduce in ("add", "sum", "mean"):
+        add_at(xp, out, place, value)
+    else:
+        function = {"mul": xp.multiply, "multiply": xp.multiply, "amin": xp.minimum, "amax": xp.maximum}[Reduce]
+        _combine_at(xp, function, out, place, xp.broadcast_to(value, tuple(index.shape)))
     if Reduce == "mean":
         count = _counts(xp, x.shape, place, index.shape, x.dtype, Include_self)
         out = xp.where(count > 0, out / xp.maximum(count, 1), out).astype(x.dtype)
     return out
+
+
+def _combine_at(xp: Any, function: Callable[[Any, Any], Any], out: Any, place: Any, values: Any) -> None:
+    """``out[place] = function(out[place], values)`` in place, also where places repeat; `out` is contiguous.
+
+    CuPy has no `multiply.at`, and its `maximum.at` takes float64 through float32.
+    """
+    at = xp.arange(out.size).reshape(tuple(out.shape))[place].reshape(-1)
+    if not at.size:
+        return
+    order = xp.argsort(at, kind="stable")
+    at, values, flat = at[order], values.reshape(-1)[order], out.reshape(-1)
+    turn = xp.arange(at.size) - xp.searchsorted(at, at)  # how many of the same place come before
+    for i in range(int(turn.max()) + 1):
+        now = xp.nonzero(turn == i)[0]
+        flat[at[now]] = function(flat[at[now]], values[now])
 
 
 def _extreme(dtype: Any, largest: bool) -> Any:
@@ -588,7 +600,7 @@ def _extreme(dtype: Any, largest: bool) -> Any:
 
 def _counts(xp: Any, shape: Any, place: Any, values_shape: Any, dtype: Any, include_self: bool) -> Any:
     count = xp.full(tuple(shape), 1 if include_self else 0, dtype)
-    xp.add.at(count, place, xp.ones(tuple(values_shape), dtype))
+    add_at(xp, count, place, xp.ones(tuple(values_shape), dtype))
     return xp.where(count == 0, dtype.type(1), count)
 
 
@@ -622,7 +634,7 @@ def _(xp, x, index, value, out, d_out, *, Axis: int, Reduce: str = "assign", Inc
         winner = xp.equal(xp.broadcast_to(value, tuple(index.shape)), out[place])
         own = (x == out) if Include_self else xp.zeros(tuple(d_out.shape), bool)
         number = own.astype(d_out.dtype)
-        xp.add.at(number, place, winner.astype(d_out.dtype))
+        add_at(xp, number, place, winner.astype(d_out.dtype))
         share = d_out / xp.where(number == 0, one, number)
         dx = xp.where(touched, xp.where(own, share, zero), d_out)
         dv = xp.where(winner, share[place], zero)
@@ -656,7 +668,7 @@ def scatter(xp, x, ids, updates, *, overwrite: bool = True):
         out[ids] = updates
     else:  # rows that are named are cleared first, then the updates add up
         out[ids] = 0
-        xp.add.at(out, ids, updates)
+        add_at(xp, out, ids, updates)
     return out
 
 
@@ -695,7 +707,7 @@ def scatter_nd_add(xp, x, index, updates):
     out = x.copy()
     columns = _columns(xp, index, x.shape, IndexError)
     if columns:
-        xp.add.at(out, columns, updates)
+        add_at(xp, out, columns, updates)
     else:
         out = out + updates.sum(axis=tuple(range(index.ndim - 1)))
     return out
@@ -722,7 +734,7 @@ def index_add(xp, x, index, value, *, axis: int = 0):
     if tuple(value.shape) != wanted:
         raise ValueError(f"AddValue must have shape {list(wanted)}, got {list(value.shape)}")
     out = x.copy()
-    xp.add.at(out, along(at, index), value)
+    add_at(xp, out, along(at, index), value)
     return out
 
 
@@ -766,7 +778,7 @@ def index_put(xp, x, indices, value, *, accumulate: bool = False):
         raise ValueError(f"a value of shape {list(value.shape)} does not fit the indexed part of shape {list(wanted)}")
     out = x.copy()
     if accumulate:
-        xp.add.at(out, places, value)
+        add_at(xp, out, places, value)
     else:
         out[places] = value
     return out

@@ -401,16 +401,18 @@ def _(xp, d_out):
 def memcpy(xp, x, *, dst_place_type: int):
     if dst_place_type == 0:
         return backend.to_numpy(x)
-    return backend.to_module(x, backend.module_for(backend.parse("gpu")))
+    return _to_gpu(x)
+
+
+def _to_gpu(x: Any) -> Any:
+    """On the GPU that is current in this thread (the first one, unless `set_device` says another)."""
+    module = backend.module_for(backend.parse("gpu"))
+    return module.asarray(x)
 
 
 @memcpy.backward
 def _(xp, x, d_out, *, dst_place_type: int):
-    return (
-        backend.to_numpy(d_out)
-        if dst_place_type
-        else backend.to_module(d_out, backend.module_for(backend.parse("gpu")))
-    )
+    return backend.to_numpy(d_out) if dst_place_type else _to_gpu(d_out)
 
 
 # --- concat, stack, split
@@ -641,7 +643,7 @@ def _infer_expand(x: Spec, whole: Any = None, parts: Any = None, *, shape: Seque
 
 def _broadcast(xp: Any, x: Any, shape: Sequence[int]) -> Any:
     """A broadcast with memory of its own, so that it can be changed in place."""
-    return xp.ascontiguousarray(xp.broadcast_to(x, tuple(shape))) if tuple(x.shape) != tuple(shape) else x.copy()
+    return xp.broadcast_to(x, tuple(shape)).copy()
 
 
 @op("expand_v2", "X, Shape?, expand_shapes_tensor*? -> Out", infer=_infer_expand, grad="X#, Out@GRAD -> X@GRAD")
@@ -1207,6 +1209,22 @@ def _(xp, x, d_out, *, dims: Longs = (), stride: Longs = (), offset: Long = 0):
     return zeros_added_at(xp, (product(x.shape),), d_out.dtype, (index,), d_out).reshape(tuple(x.shape))
 
 
+def add_at(xp: Any, out: Any, place: Any, values: Any) -> None:
+    """``out[place] += values`` in place, also where places repeat.
+
+    CuPy adds so only to real numbers of 32 and 64 bits and to float16.
+    """
+    if out.dtype.kind == "c":
+        xp.add.at(out.real, place, values.real)
+        xp.add.at(out.imag, place, values.imag)
+    elif xp is np or out.dtype.kind in "iuf" and (out.itemsize >= 4 or out.dtype == np.float16):
+        xp.add.at(out, place, values)
+    else:
+        wide = out.astype(np.int64 if out.dtype.kind in "iu" else np.float32)
+        xp.add.at(wide, place, values.astype(wide.dtype))
+        out[...] = wide.astype(out.dtype)
+
+
 def zeros_added_at(
     xp: Any, shape: Sequence[int], dtype: Any, index: tuple[Any, ...], values: Any, unique: bool = False
 ) -> Any:
@@ -1229,7 +1247,7 @@ def zeros_added_at(
     if width != 1:
         place = xp.expand_dims(place, -1) * width + xp.arange(width)
     out = xp.zeros(product(shape), dtype)
-    xp.add.at(out, place.reshape(-1), values.reshape(-1))
+    add_at(xp, out, place.reshape(-1), values.reshape(-1))
     return out.reshape(tuple(shape))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import xp as backend
 from ..errors import NotSupportedError
 from .registry import Spec, Strings, op
 
@@ -33,13 +34,13 @@ def _called(xp: Any, number: int, arguments: list[Any], count: int) -> list[Any]
         raise NotSupportedError(
             "a Program read from a file calls a Python function of the process that wrote it; that function is not in the file"
         )
-    given = [a if xp is np else xp.asnumpy(a) for a in arguments]
+    given = [backend.to_numpy(a) for a in arguments]
     found = function(*given)
     results = [] if found is None else list(found) if isinstance(found, (list, tuple)) else [found]
     if len(results) != count:
         name = getattr(function, "__name__", function)
         raise ValueError(f"py_func: {name} returned {len(results)} values, expected {count}")
-    return [None if r is None else xp.asarray(np.asarray(getattr(r, "_data", r))) for r in results]
+    return [None if r is None else xp.asarray(backend.to_numpy(getattr(r, "_data", r))) for r in results]
 
 
 def _infer(xs: Any, *, out_shapes: Strings = (), **_: Any) -> list[Spec]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..backend.rng import random as process_generator
+from .manipulation import add_at
 from .registry import Ints, Spec, op
 
 __all__: list[str] = []
@@ -133,9 +134,9 @@ def _(
     d = d.astype(x.dtype)
     d_x = (weight.take(classes, axis=0) * d[:, :, None]).sum(1)
     d_weight = xp.zeros(weight.shape, x.dtype)
-    xp.add.at(d_weight, classes.reshape(-1), (d[:, :, None] * x[:, None, :]).reshape(-1, x.shape[1]))
+    add_at(xp, d_weight, classes.reshape(-1), (d[:, :, None] * x[:, None, :]).reshape(-1, x.shape[1]))
     if bias is None:
         return d_x, d_weight, None
     d_bias = xp.zeros(num_total_classes, x.dtype)
-    xp.add.at(d_bias, classes.reshape(-1), d.reshape(-1))
+    add_at(xp, d_bias, classes.reshape(-1), d.reshape(-1))
     return d_x, d_weight, d_bias.reshape(bias.shape)

@@ -539,7 +539,7 @@ class Optimizer:
     def _load_master_weights(self, masters: dict[str, Any]) -> None:
         params = {p.name: p for p in self._parameters()}
         for name, value in masters.items():
-            array = np.array(value._data if isinstance_strict(value, Tensor) else value)
+            array = np.array(value.numpy() if isinstance_strict(value, Tensor) else value)
             param = params.get(name)
             if param is not None and tuple(param.shape) != array.shape:
                 raise ValueError(

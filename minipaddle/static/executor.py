@@ -411,8 +411,10 @@ class Executor:
         scope = current_scope() if scope is None else scope
         if program.lr_scheduler is not None:
             _write_rate(program, scope)
-        results = plan.run(self._xp, feed, scope, lods if len(lods) == len(plan.function.lod_feeds) else [
-            lod for n, lod in zip(lod_feeds, lods) if n in plan.function.lod_feeds])  # fmt: skip
+        if len(lods) != len(plan.function.lod_feeds):
+            lods = [lod for n, lod in zip(lod_feeds, lods) if n in plan.function.lod_feeds]
+        with backend.on(self.place):
+            results = plan.run(self._xp, feed, scope, lods)
         count = len(fetches)
         out_lods = results[count:]
         if return_numpy:

@@ -86,8 +86,8 @@ def _lod(name: str) -> list[list[int]]:
 
 
 def _put(name: str, array: np.ndarray[Any, Any], executor: Any = None) -> None:
-    module = executor._xp if isinstance(executor, Executor) else backend.current()
-    current_scope().var(name).put(backend.to_module(array, module))
+    place = executor.place if isinstance(executor, Executor) else None
+    current_scope().var(name).put(backend.to_place(array, place))
 
 
 def _put_stored(name: str, stored: StoredTensor, executor: Any = None) -> None:

@@ -122,11 +122,15 @@ def own_dimensions(x: Any, shape: Any, stand_in: int) -> Any:
     ]
 
 
-def constant(array: np.ndarray[Any, Any], place: Any = None) -> Any:
-    """A tensor with these values: an eager Tensor, or while a Program is recorded the output of `assign_value`."""
+def constant(array: np.ndarray[Any, Any], place: Any = None, like: Any = None) -> Any:
+    """A tensor with these values: an eager Tensor, or while a Program is recorded the output of `assign_value`.
+
+    It is made on `place`, else where the Tensor `like` is, else on the current device.
+    """
     if context.recorder is None:
-        module = backend.current() if place is None else backend.module_for(backend.parse(place))
-        return make_tensor(backend.to_module(array, module))
+        if place is None and backend._others and isinstance_strict(like, Tensor):
+            place = like.place
+        return make_tensor(backend.to_place(array, place))
     if array.dtype.kind == "c":
         return call(M.complex_, constant(array.real.copy()), constant(array.imag.copy()))
     target = dtypes.from_numpy(array.dtype)

@@ -199,7 +199,8 @@ def _on(x: Any, place: Place) -> Any:
     """`x` on a device; `x` itself if it is there already."""
     if context.recorder is not None or x.place == place:
         return x
-    return call(M.memcpy, x, dst_place_type=0 if place.kind == "cpu" else 1)
+    with backend.on(place):
+        return call(M.memcpy, x, dst_place_type=0 if place.kind == "cpu" else 1)
 
 
 @tensor_method("cpu")
@@ -217,9 +218,10 @@ def pin_memory(x: Any) -> Any:
 @tensor_method("cuda")
 def cuda(x: Any, device_id: int | None = None, blocking: bool = True) -> Any:
     """The tensor on a GPU; the gradient passes. ImportError without CuPy, RuntimeError without a GPU."""
-    place = CUDAPlace(device_id or 0)
-    backend.module_for(place)
-    return _on(x, place)
+    if device_id is None:
+        current = backend.current_place()
+        return _on(x, current if current.kind == "gpu" else CUDAPlace(0))
+    return _on(x, CUDAPlace(device_id))
 
 
 def _cast(x: Any, target: DType) -> Any:
@@ -256,7 +258,6 @@ def to(x: Any, *args: Any, **kwargs: Any) -> Any:
     if target is not None:
         x = _cast(x, target)
     if place is not None:
-        backend.module_for(place)
         x = _on(x, place)
     return x
 

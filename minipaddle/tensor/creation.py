@@ -118,7 +118,7 @@ def to_tensor(data: Any, dtype: Any = None, place: Any = None, stop_gradient: bo
         if context.recorder is None:
             array = data._data.copy() if target is None else _retyped(data._data, target.np)
             if place is not None:
-                array = backend.to_module(array, backend.module_for(backend.parse(place)))
+                array = backend.to_place(array, place)
             out = make_tensor(array)
         else:
             out = _stacked(data)

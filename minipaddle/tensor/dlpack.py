@@ -1,6 +1,7 @@
 """``paddle.utils.dlpack``: tensors from and for other libraries, without a copy."""
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,12 @@ class _Capsule:
         return self.capsule
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return 1, 0
+        """Kind and number of the device, which the capsule's structure says behind the pointer to the data."""
+        pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
+        pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_char_p)
+        start = pointer_of(self.capsule, b"dltensor")  # ValueError for a capsule that was used before
+        kind, number = (ctypes.c_int32 * 2).from_address(start + ctypes.sizeof(ctypes.c_void_p))
+        return kind, number
 
 
 def to_dlpack(x: Any) -> Any:

@@ -19,7 +19,7 @@ from ..backend import xp as backend
 from ..core.context import context
 from ..core.dispatch import call, in_place
 from ..core.recorder import spec_of
-from ..core.tensor import Tensor, isinstance_strict, tensor_method
+from ..core.tensor import Tensor, isinstance_strict, make_tensor, tensor_method
 from ..errors import UnsupportedDtypeError, WrongTypeError
 from ..ops import elementwise as E
 from ..ops import indexing as I
@@ -319,6 +319,19 @@ def _moved_back(rank: int, front: int, ndim: int) -> list[int]:
     return [*range(rank, rank + front), *range(rank), *range(rank + front, ndim)]
 
 
+def _gather_places(x: Any, at: Index) -> None:
+    """Bring index tensors to the device of `x`, as Paddle does."""
+    if context.recorder is None and at.places and isinstance_strict(x, Tensor):
+        at.places = [(axis, _on(t, x)) for axis, t in at.places]
+
+
+def _on(t: Any, x: Any) -> Any:
+    module = backend.array_module(x._data)
+    if not isinstance_strict(t, Tensor) or backend.array_module(t._data) is module:
+        return t
+    return make_tensor(backend.to_module(t._data, module))
+
+
 def get_item(x: Any, item: Any) -> Any:
     """``x[item]``: a view for ints, slices and None; a copy for index tensors, lists and masks."""
     spec = spec_of(x)
@@ -328,6 +341,7 @@ def get_item(x: Any, item: Any) -> Any:
             item = item + n if item < 0 else item
             return call(I.slice_, x, axes=[0], starts=[item], ends=[item + 1], infer_flags=[1], decrease_axis=[0])
     at = parse(item, spec)
+    _gather_places(x, at)
     out = _basic(x, at)
     if at.none_axes:
         out = call(M.unsqueeze2, out, axes=at.none_axes)
@@ -372,7 +386,7 @@ def _value(x: Any, value: Any) -> Any:
         raise ValueError(f"only numbers can be written by index, got values of type {array.dtype}")
     if array.dtype.kind == "c" and not x.dtype.is_complex:
         raise ValueError(f"complex numbers cannot be written into a tensor of {x.dtype}")
-    return constant(array.astype(x.dtype.np))
+    return constant(array.astype(x.dtype.np), like=x)
 
 
 def _window_attrs(at: Index) -> dict[str, Any]:
@@ -467,6 +481,7 @@ def set_item(x: Any, item: Any, value: Any) -> None:
     at = parse(item, spec_of(x))
     if at.empty:
         return
+    _gather_places(x, at)
     if at.places and spec_of(at.places[0][1]).ndim == 0:  # x[True] = v is x[...] = v, x[False] = v nothing
         chosen = at.places[0][1]
         if is_symbolic(chosen):
@@ -480,7 +495,7 @@ def set_item(x: Any, item: Any, value: Any) -> None:
         tracked = context.grad_enabled and (
             not x._stop_gradient or (is_tensor_like(value) and not value._stop_gradient)
         )
-        if not tracked and x._data.flags.writeable:
+        if not tracked and backend.writeable(x._data):
             _write_now(x, at, value)
             x._version[0] += 1
             return

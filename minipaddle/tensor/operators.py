@@ -82,7 +82,7 @@ def operand(x: Any, y: Any, what: str, widen: bool = False, divides: bool = Fals
     """
     dtype = x.dtype
     if isinstance(y, np.ndarray):
-        y = constant(y)
+        y = constant(y, like=x)
     weak = is_weak(x)
     if isinstance_strict(y, TensorBase):
         if weak is not is_weak(y):

@@ -48,7 +48,7 @@ def seed(seed: int) -> rng.Generator:
 
 
 def get_rng_state(device: str | None = None) -> list[Any]:
-    """The state of the CPU generator, for `set_rng_state`."""
+    """The states of the generators of the CPU and of the GPUs in use, for `set_rng_state`."""
     return rng.get_state()
 
 
@@ -58,16 +58,15 @@ def set_rng_state(state_list: list[Any], device: str | None = None) -> None:
 
 
 def get_cuda_rng_state() -> list[Any]:
-    """The states of the GPU generators: none are kept apart here, so the list is empty."""
-    return []
+    """The states of the generators of the GPUs in use; an empty list without any."""
+    return rng.get_gpu_states()
 
 
 def set_cuda_rng_state(state_list: list[Any]) -> None:
-    """Put back what `get_cuda_rng_state` gave. ValueError unless it is empty."""
-    if state_list:
-        raise ValueError(
-            f"set_cuda_rng_state takes what get_cuda_rng_state gave (an empty list), got {len(state_list)} states"
-        )
+    """Put back what `get_cuda_rng_state` gave. ValueError for anything else."""
+    if not isinstance(state_list, (list, tuple)) or not all(isinstance(s, dict) and "gpu" in s for s in state_list):
+        raise ValueError("set_cuda_rng_state takes what get_cuda_rng_state gave, a list with one state for each GPU in use")
+    rng.set_state(list(state_list))
 
 
 def _floating(dtype: Any, what: str) -> DType:

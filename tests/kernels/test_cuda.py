@@ -1,4 +1,4 @@
-"""CUDA kernels against the CPU ones; all but the first test need CuPy and a GPU."""
+"""CUDA kernels against the CPU ones; the last test needs CuPy and a GPU."""
 
 from __future__ import annotations
 
@@ -13,6 +13,25 @@ def test_source_is_found():
     assert "adam_##SUFFIX" in cuda_kernels.source("adam.cu")
     with pytest.raises(FileNotFoundError, match=r"none\.cu"):
         cuda_kernels.source("none.cu")
+
+
+@pytest.mark.parametrize("architecture", ["sm_75", "sm_80", "sm_90"])
+def test_source_compiles(architecture):
+    """NVIDIA's compiler needs no GPU."""
+    nvrtc = pytest.importorskip("cupy_backends.cuda.libs.nvrtc")
+    try:
+        version = nvrtc.getVersion()
+    except Exception as error:
+        pytest.skip(f"CuPy is here, but no NVRTC ({error})")
+    assert version >= (12, 0)
+    program = nvrtc.createProgram(cuda_kernels.source("adam.cu"), "adam.cu", [], [])
+    try:
+        nvrtc.compileProgram(program, (*cuda_kernels.OPTIONS, f"-arch={architecture}"))
+        assert not nvrtc.getProgramLog(program)
+        cubin = nvrtc.getCUBIN(program)
+        assert all(f"adam_{name}".encode() in cubin for name in ("float32", "float64", "pow_float32", "pow_float64"))
+    finally:
+        nvrtc.destroyProgram(program)
 
 
 @pytest.mark.gpu

@@ -100,3 +100,14 @@ def test_what_cannot_be_viewed() -> None:
         x.as_strided([3, 3], [3, 1])
     with pytest.raises(ValueError, match="multiple of 8"):
         x.view("float64")
+
+
+def test_dlpack_there_and_back() -> None:
+    x = paddle.ones([2])
+    for given in (paddle.utils.dlpack.to_dlpack(x), x, x.numpy()):
+        y = paddle.utils.dlpack.from_dlpack(given)
+        assert y.place == x.place and y.tolist() == [1, 1]
+    capsule = paddle.utils.dlpack.to_dlpack(x)
+    paddle.utils.dlpack.from_dlpack(capsule)
+    with pytest.raises(ValueError, match="PyCapsule"):  # it can be taken once
+        paddle.utils.dlpack.from_dlpack(capsule)

@@ -517,29 +517,29 @@ class Layer:
             return self
         if blocking is not None and not isinstance(blocking, bool):
             raise AssertionError(f"to: blocking must be True, False or None, got {blocking!r}")
-        module = None if device is None else backend.module_for(backend.parse(device))
+        place = None if device is None else backend.parse(device)
         kind = None if dtype is None else dtypes.as_dtype(dtype)
         for layer in self.sublayers(include_self=True):
-            layer._convert(kind, module, floating_only=False)
+            layer._convert(kind, place, floating_only=False)
             if dtype is not None:
                 layer.__dict__["_dtype"] = dtype
         return self
 
-    def _convert(self, kind: dtypes.DType | None, module: Any, floating_only: bool) -> None:
+    def _convert(self, kind: dtypes.DType | None, place: Any, floating_only: bool) -> None:
         for registry in (self._parameters, self._buffers):
             for t in registry.values():
                 if not isinstance_strict(t, Tensor) or (floating_only and not t.dtype.is_floating):
                     continue
                 array = t._data
-                if module is not None:
-                    array = backend.to_module(array, module)
+                if place is not None:
+                    array = backend.to_place(array, place)
                 if kind is not None and array.dtype != kind.np:
                     array = array.astype(kind.np)
                 if array is not t._data:
                     t._replace(array)
                     if t._extra is not None and t._extra.grad is not None:
                         g = t._extra.grad._data
-                        g = g if module is None else backend.to_module(g, module)
+                        g = g if place is None else backend.to_place(g, place)
                         t._extra.grad = make_tensor(g if kind is None else g.astype(kind.np))
 
     def astype(self, dtype: Any = None) -> Layer:
