@@ -45,7 +45,9 @@ def call(op: Op, *inputs: Any, **attrs: Any) -> Any:
     if ctx.recorder is not None:
         return ctx.recorder.apply(op, inputs, attrs)
     if not op.plain and len(inputs) != op.short:
-        return _general(op, inputs, attrs)
+        if not 0 <= op.short < len(inputs) or [t for t in inputs[op.short :] if t is not None]:
+            return _general(op, inputs, attrs)
+        inputs = inputs[: op.short]  # the optional ones are absent
     # the common case: every input one Tensor, every output one new Tensor
     warnings = quiet()
     try:
@@ -79,6 +81,8 @@ def call(op: Op, *inputs: Any, **attrs: Any) -> Any:
         t._edge = None
         t._version = [0]
         t._extra = None
+        if op.viewing and backend.is_view(t._data, arrays[0]):
+            t._version = inputs[0]._version
         if record and t._data.dtype.kind in "fcV":
             if outputs is None:
                 outputs = (t,)

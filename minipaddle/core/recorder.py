@@ -597,6 +597,8 @@ def set_lod_levels(op: Op, inputs: Any, outputs: Any, attrs: dict[str, Any]) -> 
 
 def spec_of(value: Any) -> Spec:
     """Spec of a Tensor or Variable."""
+    if type(value) is Tensor:
+        return Spec(value._data.shape, value._data.dtype)
     if isinstance_strict(value, Variable):
         return value.spec
     try:

@@ -107,17 +107,17 @@ def _edges(t: Any) -> Any:
     return [edge_of(x) for x in t] if isinstance(t, (list, tuple)) else edge_of(t)
 
 
-def _keeper(op: Op) -> Callable[..., Any]:
-    """The function (inputs, arrays, outputs) -> (saved, checks, edges) for a node of `op`.
+def _keeper(op: Op, count: int) -> Callable[..., Any]:
+    """The function (inputs, arrays, outputs) -> (saved, checks, edges) for a node of `op` with `count` inputs.
 
     This runs at each recorded operator, so the loops over the grad plan are written out as source once per operator.
     """
     plan = op.grad
     assert plan is not None
     lines, saved, checks = ["def keep(inputs, arrays, outputs):"], [], []
-    simple = op.plain
+    simple = op.plain or count == op.short  # then inputs from `count` on are absent
     for kind, index, spec_only in plan.sources:
-        if kind == "d_out":
+        if kind == "d_out" or (simple and kind == "in" and index >= count):
             saved.append("None")
         elif not simple:
             saved.append(
@@ -136,7 +136,9 @@ def _keeper(op: Op) -> Callable[..., Any]:
             saved.append(f"arrays[{index}]" if kind == "in" else f"outputs[{index}]._data")
     edges = []
     for n, index in enumerate(plan.targets):
-        if simple:
+        if simple and index >= count:
+            edges.append("None")
+        elif simple:
             lines.append(f"    t{n} = inputs[{index}]")
             edges.append(f"None if t{n}._stop_gradient else t{n}._edge or t{n}")
         else:
@@ -203,9 +205,9 @@ class OpNode(Node):
         self.hooks = self.retained = None
         self.op, self.attrs = op, attrs
         plan = op.grad
-        keep = plan.keep  # type: ignore[union-attr]
+        keep = plan.keep.get(len(inputs))  # type: ignore[union-attr]
         if keep is None:
-            keep = plan.keep = _keeper(op)  # type: ignore[union-attr]
+            keep = plan.keep[len(inputs)] = _keeper(op, len(inputs))  # type: ignore[union-attr]
         self.saved, self.checks, self.edges = keep(inputs, arrays, outputs)
         if plan.only_d_out < 0:  # type: ignore[union-attr]
             # gradients of unused outputs are zeros of these shapes

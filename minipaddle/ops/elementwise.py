@@ -92,8 +92,21 @@ def _conjugated(backward: Callable[..., Any]) -> Callable[..., Any]:
     return both
 
 
+@functools.lru_cache(maxsize=4096)
+def _constant(dtype: Any, number: float) -> Any:
+    made = np.asarray(number, dtype)
+    made.flags.writeable = False
+    return made
+
+
 def const(x: Any, number: float) -> Any:
-    """A number in the type of `x`, so that float32 stays float32 for 0-d values under NumPy 1 too."""
+    """A number in the type of `x`, so that float32 stays float32 for 0-d values under NumPy 1 too. Not to be given back as a result.
+
+    Beside NumPy arrays it is a 0-d array: their functions take that in half the time of a scalar.
+    """
+    kind = type(number)
+    if type(x) is np.ndarray and x.dtype.kind == "f" and (kind is int or (kind is float and number)):  # -0.0 would be taken for 0
+        return _constant(x.dtype, number)
     return x.dtype.type(number)
 
 

@@ -40,9 +40,12 @@ def _length(s: slice, n: int) -> int:
     return len(range(*s.indices(n)))
 
 
+_ALL = slice(None)
+
+
 def _window(shape: Sequence[int], axes: Any, starts: Any, ends: Any, steps: Any, decrease: Any) -> tuple[Any, ...]:
     """The basic index (ints, slices, a closing Ellipsis) for slice attributes."""
-    index: list[Any] = [slice(None)] * len(shape)
+    index: list[Any] = [_ALL] * len(shape)
     if not len(axes) == len(starts) == len(ends) == len(steps):
         raise ValueError(
             f"axes {list(axes)}, starts {list(starts)}, ends {list(ends)} and steps must have the same length"
@@ -56,6 +59,9 @@ def _window(shape: Sequence[int], axes: Any, starts: Any, ends: Any, steps: Any,
     for at in decrease:
         s = index[at]
         if isinstance(s, int):
+            continue
+        if s.step == 1 and s.stop - s.start == 1:  # within bounds, as slice_bounds makes them
+            index[at] = s.start
             continue
         if _length(s, shape[at]) < 1:
             asked = next((st for a, st in zip(axes, starts, strict=True) if axis_of(a, len(shape)) == at), None)

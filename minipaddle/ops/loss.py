@@ -432,7 +432,7 @@ def _kl_divisor(x: Any, reduction: str) -> int:
 @kldiv_loss.backward
 def _(xp, x, target, d_loss, *, reduction: str = "mean"):
     d = xp.where(target > 0, -target, xp.zeros_like(target)) * d_loss
-    return d if reduction in ("none", "sum") else d / const(x, _kl_divisor(x, reduction))
+    return d if reduction in ("none", "sum") else d / const(d, _kl_divisor(x, reduction))
 
 
 def _infer_log_loss(predicted: Spec, labels: Spec, *, epsilon: float) -> Spec:

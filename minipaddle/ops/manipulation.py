@@ -7,6 +7,7 @@ attribute; the first one present wins (`ints_of`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -103,9 +104,9 @@ def full_shape(shape: Sequence[int], wanted: Sequence[int]) -> tuple[int, ...]:
 
 def reshaped(x: Any, wanted: Sequence[int]) -> Any:
     """`x` in the shape `wanted`, which may hold 0 and -1."""
-    if 0 in wanted or min(wanted, default=0) < -1:
+    if 0 in wanted or (wanted and min(wanted) < -1):
         wanted = full_shape(x.shape, wanted)
-    return x.reshape(tuple(wanted))
+    return x.reshape(wanted)
 
 
 def _infer_reshape(x: Spec, whole: Any = None, parts: Any = None, *, shape: Sequence[int] = (), **_: Any) -> Spec:
@@ -144,12 +145,17 @@ def _(xp, x, d_out):
     return d_out.reshape(tuple(x.shape))
 
 
-def permutation(axis: Sequence[int], ndim: int) -> list[int]:
-    """A checked permutation with non-negative entries."""
-    order = [int(a) + ndim if a < 0 else int(a) for a in axis]
+@lru_cache(maxsize=1024)
+def _permutation(axis: tuple[int, ...], ndim: int) -> tuple[int, ...]:
+    order = tuple([int(a) + ndim if a < 0 else int(a) for a in axis])
     if sorted(order) != list(range(ndim)):
         raise ValueError(f"axis {list(axis)} is not a permutation of the {ndim} dimensions of the input")
     return order
+
+
+def permutation(axis: Sequence[int], ndim: int) -> tuple[int, ...]:
+    """A checked permutation with non-negative entries."""
+    return _permutation(tuple(axis), ndim)
 
 
 def _infer_transpose(x: Spec, *, axis: Sequence[int] = ()) -> Spec:
@@ -460,8 +466,9 @@ def concat(xp, xs, axis_tensor=None, *, axis: int = 0):
     first = xs[0]
     if axis_tensor is not None:
         axis = int(axis_tensor.item())
-    if any(x.dtype != first.dtype for x in xs):
-        _same_but(xs, axis)
+    for x in xs:
+        if x.dtype is not first.dtype and x.dtype != first.dtype:
+            _same_but(xs, axis)
     if first.ndim == 0:
         raise ValueError("a 0-D tensor cannot be concatenated; use stack")
     return xp.concatenate(xs, axis_of(axis, first.ndim))

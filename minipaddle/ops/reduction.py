@@ -19,7 +19,7 @@ from .shapes import axes_of, axis_of, reduced_shape, same_as
 
 __all__: list[str] = []
 
-_I64, _BOOL = np.dtype(np.int64), np.dtype(np.bool_)
+_I64, _I32, _BOOL = np.dtype(np.int64), np.dtype(np.int32), np.dtype(np.bool_)
 
 
 def reduced_axes(x: Any, dim: Any, reduce_all: bool) -> tuple[int, ...]:
@@ -65,7 +65,7 @@ def _tensor_axes(tensor: Any, tensors: Any, dim: Any) -> Any:
 def _sum_dtype(x: Any, out_dtype: int) -> Any:
     if out_dtype >= 0:
         return _numpy(out_dtype)
-    return _I64 if x.dtype.name in ("bool", "int32") else x.dtype
+    return _I64 if x.dtype in (_BOOL, _I32) else x.dtype
 
 
 def _rule(dtype: Callable[[Any, int], Any] | None = None) -> Callable[..., Spec]:
@@ -93,6 +93,8 @@ def _rule(dtype: Callable[[Any, int], Any] | None = None) -> Callable[..., Spec]
 @op("reduce_sum", "X -> Out", infer=_rule(_sum_dtype), grad="X#, Out@GRAD -> X@GRAD")
 def reduce_sum(xp, x, *, dim: Ints = (0,), keep_dim: bool = False, reduce_all: bool = False, in_dtype: DTypeNumber = -1,
                out_dtype: DTypeNumber = -1):  # fmt: skip
+    if x.dtype.kind == "f" and out_dtype < 0:
+        return _total(x, reduced_axes(x, dim, reduce_all), keep_dim)
     return x.sum(axis=reduced_axes(x, dim, reduce_all), keepdims=keep_dim, dtype=_sum_dtype(x, out_dtype))
 
 
@@ -100,6 +102,13 @@ def reduce_sum(xp, x, *, dim: Ints = (0,), keep_dim: bool = False, reduce_all: b
 def _(xp, x, d_out, *, dim: Ints = (0,), reduce_all: bool = False):
     d = d_out if d_out.dtype == x.dtype else d_out.astype(x.dtype)
     return spread_copy(xp, d, x, reduced_axes(x, dim, reduce_all))
+
+
+def _total(x: Any, axes: tuple[int, ...], keep: bool) -> Any:
+    """The sum of floating numbers; for NumPy without the detours of the method."""
+    if type(x) is not np.ndarray:
+        return x.sum(axis=axes, keepdims=keep)
+    return np.add.reduce(x, axis=axes, keepdims=True) if keep else np.add.reduce(x, axis=axes)
 
 
 def _mean(xp: Any, x: Any, axes: tuple[int, ...], keep: bool) -> Any:
@@ -110,7 +119,7 @@ def _mean(xp: Any, x: Any, axes: tuple[int, ...], keep: bool) -> Any:
         return x.sum(axis=axes, keepdims=keep, dtype=x.dtype) / const(x, count)
     if x.dtype.kind != "f" or x.dtype.itemsize < 4:
         return x.mean(axis=axes, keepdims=keep, dtype=x.dtype)
-    return x.sum(axis=axes, keepdims=keep) / const(x, count)  # what `mean` does, in half the time for small arrays
+    return _total(x, axes, keep) / const(x, count)  # what `mean` does, in half the time for small arrays
 
 
 def _count(shape: Sequence[int], axes: Sequence[int]) -> int:

@@ -179,7 +179,7 @@ class GradPlan:
     takes_needs: bool
     attr_names: tuple[str, ...]
     all_attrs: bool  # the backward function takes every attribute, so they need no filtering
-    keep: Callable[..., Any] | None = None  # made by the tape: what a node keeps
+    keep: dict[int, Callable[..., Any]] = field(default_factory=dict)  # made by the tape: what a node keeps, by the number of inputs
     run: Callable[..., Any] | None = None  # made by the tape: how a node calls `function`
 
     def pick(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -210,6 +210,7 @@ class Op:
     returns: tuple[int, ...] = ()  # indices of the outputs that public functions see
     plain: bool = False  # every input is one tensor, every output one new tensor that is returned
     sole: int = 0  # the one visible output of a plain operator
+    viewing: bool = False  # its one visible output may share memory with the first input
     short: int = -1  # with just this many inputs it is plain too: the others are optional
     input_index: dict[str, int] = field(default_factory=dict)
     output_index: dict[str, int] = field(default_factory=dict)
@@ -225,14 +226,12 @@ class Op:
         self.input_index = {s.name: i for i, s in enumerate(self.inputs)}
         self.output_index = {s.name: i for i, s in enumerate(self.outputs)}
         self.returns = tuple(i for i, s in enumerate(self.outputs) if not s.hidden)
-        self.plain = not any(s.many or s.optional for s in self.inputs) and not any(
-            s.many or s.over or s.optional or s.view for s in self.outputs
-        )
         self.sole = self.returns[0] if len(self.returns) == 1 else -1
+        self.viewing = self.sole >= 0 and self.outputs[self.sole].view
+        plain_outputs = not any(s.many or s.over or s.optional or (s.view and not self.viewing) for s in self.outputs)
+        self.plain = plain_outputs and not any(s.many or s.optional for s in self.inputs)
         needed = sum(not s.optional for s in self.inputs)
-        if not any(s.many or s.over or s.optional or s.view for s in self.outputs) and not any(
-            s.many or s.optional for s in self.inputs[:needed]
-        ):
+        if plain_outputs and not any(s.many or s.optional for s in self.inputs[:needed]):
             self.short = needed
         self.defaults = {a.name: a.default for a in self.attrs.values()}
 

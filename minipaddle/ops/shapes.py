@@ -92,8 +92,8 @@ def axes_of(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
     """Non-negative axes; None or an empty list means all of them."""
     if axis is None or (not isinstance(axis, int) and len(axis) == 0):
         return tuple(range(ndim))
-    axes = (axis,) if isinstance(axis, int) else tuple(axis)
-    found = tuple(axis_of(int(a), ndim) for a in axes)
+    axes = (axis,) if isinstance(axis, int) else axis
+    found = tuple([axis_of(int(a), ndim) for a in axes])
     return found if ndim else ()
 
 

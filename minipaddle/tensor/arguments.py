@@ -53,6 +53,8 @@ def static_types(function: str, accepted: str, **arguments: Any) -> None:
 
 def as_int(value: Any, name: str, error: type[Exception] = WrongTypeError) -> int:
     """A Python int out of an int, a NumPy integer or an eager Tensor of one element. `error` for anything else."""
+    if type(value) is int:
+        return value
     if isinstance(value, (int, np.integer)):
         return int(value)
     if isinstance_strict(value, Tensor) and value._data.size == 1 and value._data.dtype.kind in "iu":
@@ -64,6 +66,14 @@ def as_int(value: Any, name: str, error: type[Exception] = WrongTypeError) -> in
 
 def as_ints(value: Any, name: str) -> list[int]:
     """A list of Python ints out of an int, a sequence or an eager integer Tensor. WrongTypeError for anything else."""
+    if type(value) is int:
+        return [value]
+    if type(value) is list:  # the usual cases, kept short
+        for n in value:
+            if type(n) is not int:
+                break
+        else:
+            return value[:]
     if isinstance_strict(value, Tensor) or isinstance(value, np.ndarray):
         array = value.numpy() if isinstance_strict(value, Tensor) else value
         if array.dtype.kind not in "iu":

@@ -61,7 +61,7 @@ class Index:
     @property
     def symbolic(self) -> bool:
         """Whether a bound is known only when the Program runs."""
-        return any(not isinstance(v, int) for v in (*self.starts, *self.ends, *self.steps))
+        return False in [isinstance(v, int) for v in (*self.starts, *self.ends, *self.steps)]
 
 
 def _is_int(item: Any) -> bool:
@@ -84,6 +84,8 @@ def _as_index_tensor(item: Any) -> Any:
 
 def _rank_of(item: Any) -> int:
     """How many dimensions an item of an index uses up."""
+    if type(item) is int or type(item) is slice:
+        return 1
     if item is None or item is Ellipsis:
         return 0
     if is_tensor_like(item):
@@ -94,6 +96,8 @@ def _rank_of(item: Any) -> int:
 
 def _normal(item: Any) -> Any:
     """One item of an index as int, slice, None, Ellipsis, a symbolic 0-D tensor, or an index tensor."""
+    if type(item) is int or type(item) is slice:
+        return item
     if item is None or item is Ellipsis or isinstance(item, slice) or _is_int(item):
         return int(item) if isinstance(item, np.integer) else item
     if isinstance(item, (bool, np.bool_)):
@@ -117,6 +121,8 @@ def _normal(item: Any) -> Any:
 
 def _bound(value: Any, what: str) -> Any:
     """A slice bound as an int or a symbolic tensor."""
+    if type(value) is int:
+        return value
     if is_tensor_like(value):
         if is_symbolic(value):
             return value
@@ -225,16 +231,17 @@ def _basic(x: Any, at: Index) -> Any:
     """The basic part, without new dimensions."""
     if not at.axes:
         return x
+    plain = False not in [type(s) is int and s == 1 for s in at.steps]
+    if plain and not at.symbolic:
+        return call(
+            I.slice_, x, axes=at.axes, starts=at.starts, ends=at.ends, infer_flags=[1] * len(at.axes), decrease_axis=at.decrease
+        )
     starts, ends = _numbers(at.starts), _numbers(at.ends)
     flags = [
         -1 if not (isinstance(a, int) and isinstance(b, int) and isinstance(c, int)) else 1
         for a, b, c in zip(at.starts, at.ends, at.steps, strict=True)
     ]
-    if all(isinstance(s, int) and s == 1 for s in at.steps):
-        if not at.symbolic:
-            return call(
-                I.slice_, x, axes=at.axes, starts=starts, ends=ends, infer_flags=flags, decrease_axis=at.decrease
-            )
+    if plain:
         return call(
             I.slice_,
             x,
@@ -340,8 +347,13 @@ def get_item(x: Any, item: Any) -> Any:
         if n != -1 and -n <= item < n:
             item = item + n if item < 0 else item
             return call(I.slice_, x, axes=[0], starts=[item], ends=[item + 1], infer_flags=[1], decrease_axis=[0])
+    elif type(item) is slice and spec.ndim and item.step is None:
+        start, stop = 0 if item.start is None else item.start, LARGE if item.stop is None else item.stop
+        if type(start) is int and type(stop) is int and not (item.start is None and item.stop is None):
+            return call(I.slice_, x, axes=[0], starts=[start], ends=[stop], infer_flags=[1], decrease_axis=[])
     at = parse(item, spec)
-    _gather_places(x, at)
+    if at.places:
+        _gather_places(x, at)
     out = _basic(x, at)
     if at.none_axes:
         out = call(M.unsqueeze2, out, axes=at.none_axes)
@@ -442,8 +454,11 @@ def _write_now(x: Any, at: Index, value: Any) -> None:
     """Write into the memory of an eager tensor; nothing is recorded for gradients."""
     data = x._data
     module = backend.array_module(data)
-    data_value = _value(x, value)._data
     window = I.set_window(data.shape, at.axes, at.starts, at.ends, at.steps)
+    if type(value) in (int, float) and not at.places and data.dtype.kind == "f":
+        data[window] = data.dtype.type(value)
+        return
+    data_value = _value(x, value)._data
     if not at.places:
         data[window] = I.fitted(module, data_value, data[window].shape, at.decrease, at.none_axes)
         return
@@ -481,7 +496,8 @@ def set_item(x: Any, item: Any, value: Any) -> None:
     at = parse(item, spec_of(x))
     if at.empty:
         return
-    _gather_places(x, at)
+    if at.places:
+        _gather_places(x, at)
     if at.places and spec_of(at.places[0][1]).ndim == 0:  # x[True] = v is x[...] = v, x[False] = v nothing
         chosen = at.places[0][1]
         if is_symbolic(chosen):

@@ -513,6 +513,8 @@ def reduce_axes(axis: Any, x: Any, what: str) -> tuple[list[int], bool]:
     """The attributes `dim` and `reduce_all` for an axis argument: None, an int, or several. TypeError for anything else."""
     if axis is None:
         return [], True
+    if type(axis) is int:
+        return [axis], len(spec_of(x).shape) == 1
     if is_tensor_like(axis) or isinstance(axis, (int, list, tuple, range, np.integer)):
         axes = as_ints(list(axis) if isinstance(axis, range) else axis, f"{what}: axis")
         return axes, not axes or len(axes) == len(spec_of(x).shape)
