@@ -53,7 +53,7 @@ def _window(shape: Sequence[int], axes: Any, starts: Any, ends: Any, steps: Any,
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
         at = axis_of(axis, len(shape), "axes")
         n = shape[at]
-        if at in decrease and start == -1 and end == 0:
+        if start == -1 and end == 0 and at in decrease:
             end = n  # the one entry at -1, written as [-1, 0)
         index[at] = slice_bounds(n, start, end, step)
     for at in decrease:
@@ -145,8 +145,11 @@ def slice_(
     infer_flags: Ints = (),
     decrease_axis: Ints = (),
 ):
-    first, last = ints_of(starts_tensor, starts_list, starts), ints_of(ends_tensor, ends_list, ends)
-    return x[_window(x.shape, axes, first, last, [1] * len(axes), decrease_axis)]
+    if starts_tensor is not None or starts_list:
+        starts = ints_of(starts_tensor, starts_list, starts)
+    if ends_tensor is not None or ends_list:
+        ends = ints_of(ends_tensor, ends_list, ends)
+    return x[_window(x.shape, axes, starts, ends, (1,) * len(axes), decrease_axis)]
 
 
 @slice_.backward

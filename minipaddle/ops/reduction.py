@@ -123,7 +123,7 @@ def _mean(xp: Any, x: Any, axes: tuple[int, ...], keep: bool) -> Any:
 
 
 def _count(shape: Sequence[int], axes: Sequence[int]) -> int:
-    return math.prod([shape[a] for a in axes])
+    return shape[axes[0]] if len(axes) == 1 else math.prod([shape[a] for a in axes])
 
 
 @op("reduce_mean", "X -> Out", infer=_rule(lambda x, n: x.dtype if n < 0 else _numpy(n)), grad="X#, Out@GRAD -> X@GRAD")

@@ -93,6 +93,8 @@ def axes_of(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
     if axis is None or (not isinstance(axis, int) and len(axis) == 0):
         return tuple(range(ndim))
     axes = (axis,) if isinstance(axis, int) else axis
+    if len(axes) == 1 and type(axes[0]) is int and -ndim <= axes[0] < ndim:  # the usual case, kept short
+        return (axes[0] % ndim,)
     found = tuple([axis_of(int(a), ndim) for a in axes])
     return found if ndim else ()
 

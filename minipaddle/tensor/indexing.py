@@ -341,16 +341,19 @@ def _on(t: Any, x: Any) -> Any:
 
 def get_item(x: Any, item: Any) -> Any:
     """``x[item]``: a view for ints, slices and None; a copy for index tensors, lists and masks."""
-    spec = spec_of(x)
-    if type(item) is int and spec.ndim:  # the most frequent case
-        n = spec.shape[0]
+    kind = type(item)
+    shape = x._data.shape if type(x) is Tensor else spec_of(x).shape
+    if kind is int and shape:  # the most frequent cases
+        n = shape[0]
         if n != -1 and -n <= item < n:
             item = item + n if item < 0 else item
             return call(I.slice_, x, axes=[0], starts=[item], ends=[item + 1], infer_flags=[1], decrease_axis=[0])
-    elif type(item) is slice and spec.ndim and item.step is None:
-        start, stop = 0 if item.start is None else item.start, LARGE if item.stop is None else item.stop
-        if type(start) is int and type(stop) is int and not (item.start is None and item.stop is None):
+    elif kind is slice and shape and item.step is None:
+        start, stop = item.start, item.stop
+        if (type(start) is int or start is None) and (type(stop) is int or (stop is None and start is not None)):
+            start, stop = 0 if start is None else start, LARGE if stop is None else stop
             return call(I.slice_, x, axes=[0], starts=[start], ends=[stop], infer_flags=[1], decrease_axis=[])
+    spec = spec_of(x)
     at = parse(item, spec)
     if at.places:
         _gather_places(x, at)
