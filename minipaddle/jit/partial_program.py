@@ -5,7 +5,7 @@ needs, and new values of buffers that the Program writes (batch_norm's statistic
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,7 @@ class PartialProgram:
         written = {n for op in block.ops if not uses_stored_statistics(op) for n in writes(op)}
         self.updated = [n for n in self.captured_names if n in written]
         self._updated_tensors = [captured[n] for n in self.updated]
+        self.refresh: Callable[[], dict[str, Tensor]] | None = None  # asked before each run for what was captured, where that may change
         self._inference: dict[tuple[str, ...], CompiledProgram] = {}  # by the inputs that come with a lod
         self._training: dict[tuple[tuple[bool, ...], tuple[str, ...]], _TrainingForm] = {}
 
@@ -138,6 +139,10 @@ class PartialProgram:
 
     def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Results for `inputs` (one Tensor per feed); writes the tape when something needs a gradient."""
+        if self.refresh is not None:
+            captured = self.refresh()
+            self.captured = [captured[n] for n in self.captured_names]
+            self._updated_tensors = [captured[n] for n in self.updated]
         tensors = [*inputs, *self.captured]
         arrays = [t._data for t in tensors]
         xp = backend.module_of(arrays) if backend._others else np
