@@ -24,6 +24,9 @@ from ..ops.registry import OPS
 __all__ = ["dumps", "from_inference_program", "load_file", "loads", "prune", "to_inference_program"]
 
 VERSION = 2006002  # of files written here: major * 1000000 + minor * 1000 + patch
+SCALARS_SINCE = 4  # the version of set_value that has its values in one attribute of scalars; before, there was a list for each type
+_OF_SCALARS = ("set_value", "set_value_grad")
+_VALUE_LISTS = ("bool_values", "fp32_values", "int32_values", "int64_values", "fp64_values", "fp16_values")
 VERSION_1X = 1008005  # of files written in the form of Paddle 1.x
 _NOT_IN_1X = ("FLOAT64", "FLOAT64S", "SCALAR", "SCALARS", "VAR", "VARS")  # types of attributes
 FIRST_2X = 2000000
@@ -376,6 +379,8 @@ class _Reader:
             self.attribute(op, name, kind, value)
             if self.foreign:
                 _keep(op.extra.setdefault("attr_rest", {}), a, "name", "type", _FIELDS[kind][0], key=name)
+        if type_name in _OF_SCALARS:
+            _join_values(op)
         for name, attr in declared.items():
             if name not in op.attrs and attr.default is not None:
                 op.attrs[name] = list(attr.default) if isinstance(attr.default, list) else attr.default
@@ -410,6 +415,15 @@ class _Reader:
             op.attrs[name] = convert(value, wanted)
         except (OverflowError, TypeError, ValueError):
             op.attr_types[name] = kind
+
+
+def _join_values(op: Operator) -> None:
+    """Put the values that files older than 2.5 keep in one list per data type into `values`."""
+    lists = [op.attrs.pop(name, None) for name in _VALUE_LISTS]
+    for name in _VALUE_LISTS:
+        op.attr_types.pop(name, None)
+    if "values" not in op.attrs:
+        op.attrs["values"] = next((list(values) for values in lists if values), [])
 
 
 def _slots(slots: Any) -> dict[str, list[str]]:
@@ -476,7 +490,11 @@ def dumps(program: Program, callstack: bool = False) -> bytes:
                 _write_operator(op, b.ops.add(), callstack)
         _restore(b, block.extra.get("rest"))
     desc.version.version = program.desc_version or VERSION
-    for name, version in program.op_version_map.items():
+    versions = dict(program.op_version_map)
+    if any(op.type == "set_value" for block in program.blocks for op in block.ops):
+        # without this, Paddle 3 takes it for the operator of 2.4, looks for the values in other attributes and writes zeros
+        versions["set_value"] = max(versions.get("set_value", 0), SCALARS_SINCE)
+    for name, version in versions.items():
         desc.op_version_map.pair.add(op_name=_bytes(name)).op_version.version = version
     _restore(desc, program.extra.get("rest"))
     return desc.SerializeToString(deterministic=True)
