@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from .. import dtypes
+from ..core import higher
 from ..core.blocks import has_effect
 from ..core.callsite import remember_text
 from ..core.old_programs import without_recurrent
@@ -362,7 +363,7 @@ class _Reader:
         type_name = _text(desc.type)
         op = Operator(block, type_name, _slots(desc.inputs), _slots(desc.outputs), {})
         op.is_target = desc.is_target
-        definition = OPS.get(type_name)
+        definition = OPS.get(type_name) or higher.find(type_name)
         declared = definition.attrs if definition is not None else {}
         for a in desc.attrs:
             name = _text(a.name)
@@ -745,6 +746,7 @@ def to_inference_program(
                 f"'{name}' is a valid feed_var name, or remove it from feeded_var_names if '{name}' is not involved in "
                 "the target_vars calculation."
             )
+    read = {n for block in new.blocks for op in block.ops for n in op.input_arg_names}
     for block in new.blocks:
         for op in block.ops:
             op.is_target = False
@@ -753,7 +755,8 @@ def to_inference_program(
                 op.attrs["is_test"] = True
             if clip_extra and version >= FIRST_2X:
                 for slot in TRAINING_OUTPUTS.get(op.type, ()):
-                    op.outputs.pop(slot, None)
+                    if not read.intersection(op.outputs.get(slot, ())):  # a gradient inside of the model may want it
+                        op.outputs.pop(slot, None)
     if prune_program and clip_extra:
         used = {n for block in new.blocks for op in block.ops for n in (*op.output_arg_names, *_reads(op, new))}
         used |= {*feed_names, *fetch_names}
