@@ -12,7 +12,18 @@ from typing import Any
 
 from ..errors import NotSupportedError, UnknownOperatorError
 from ..ops.registry import OPS, Op
-from .blocks import BRANCHES, EMPTY, GRADIENTS, LOOPS, inner_block, outer_writes, reads, resolve, single_assignment, writes
+from .blocks import (
+    BRANCHES,
+    EMPTY,
+    GRADIENTS,
+    LOOPS,
+    inner_block,
+    outer_writes,
+    reads,
+    resolve,
+    single_assignment,
+    writes,
+)
 from .gradient_forms import ordinary_form
 from .higher import form_of, make_differentiable
 from .program import BACKWARD, GRAD_SUFFIX, LOSS, Block, Operator, Program, Variable

@@ -36,6 +36,13 @@ _LINEAR = frozenset(
     "strided_slice tile transpose2 tril_triu unsqueeze2".split()
 )
 
+# operators f(x, y) that are linear in x and in y: their second derivative is made of f and its gradient
+_BILINEAR = frozenset("bmm conv2d conv2d_transpose conv3d depthwise_conv2d dot elementwise_mul matmul matmul_v2 mul mv".split())
+# sums of their inputs
+_SUMS = frozenset(("elementwise_add", "elementwise_sub"))
+# one input, whose gradient is a multiple of that of the output, element by element, and is constant piece by piece
+_PIECEWISE = frozenset(("abs", "clip", "leaky_relu", "relu"))
+
 # gradient operator -> Paddle's operator for its gradient, and what Paddle calls the slots. Inputs of ours that are not named count for
 # their shapes alone. Results that are not named are zero.
 _DOUBLE = "{0}, Out@GRAD={1}, X@GRAD@GRAD=grad_x@GRAD -> {0}@GRAD, Out@GRAD@GRAD={1}@GRAD"
@@ -52,6 +59,8 @@ _PADDLE: dict[str, tuple[str, str]] = {
     "softplus_grad": ("softplus_double_grad", _DOUBLE.format("X", "grad_out")),
     "relu_grad": ("relu_grad_grad", _FLAT.format("Out")),
     "leaky_relu_grad": ("leaky_relu_grad_grad", _FLAT.format("X")),
+    "abs_grad": ("abs_double_grad", "X=x, X@GRAD@GRAD=grad_x@GRAD -> Out@GRAD@GRAD=grad_out@GRAD"),
+    "clip_grad": ("clip_double_grad", "X, Min, Max, X@GRAD@GRAD=grad_x@GRAD -> Out@GRAD@GRAD=grad_out@GRAD"),
     "elementwise_add_grad": ("elementwise_add_grad_grad", _SUM),
     "elementwise_sub_grad": ("elementwise_sub_grad_grad", _SUM),
     "elementwise_mul_grad": (
@@ -59,6 +68,10 @@ _PADDLE: dict[str, tuple[str, str]] = {
         "X, Y, Out@GRAD=DOut, X@GRAD@GRAD=DDX, Y@GRAD@GRAD=DDY -> X@GRAD, Y@GRAD, Out@GRAD@GRAD=DDOut",
     ),
     "reshape2_grad": ("reshape2_grad_grad", "Out@GRAD=DOut, X@GRAD@GRAD=DDX -> Out@GRAD@GRAD=DDOut"),
+    "mul_grad": (
+        "mul_grad_grad",
+        "X, Y, Out@GRAD=DOut, X@GRAD@GRAD=DDX, Y@GRAD@GRAD=DDY -> X@GRAD=DX, Y@GRAD=DY, Out@GRAD@GRAD=DDOut",
+    ),
     "matmul_v2_grad": (
         "matmul_v2_grad_grad",
         "X, Y, Out@GRAD=grad_out, X@GRAD@GRAD=grad_x@GRAD, Y@GRAD@GRAD=grad_y@GRAD -> X@GRAD, Y@GRAD, Out@GRAD@GRAD=grad_out@GRAD",
@@ -228,8 +241,8 @@ def form_of(op: Operator, gradient: Op, inputs: Slots, outputs: Slots, block: Bl
     if gradient.type not in _PADDLE:
         return None
     left, right = _sides(gradient.type)
-    seeds = {s.name + GRAD_SUFFIX for s in gradient.outputs}
-    if any(mine not in seeds and not inputs.get(mine) for mine, _ in left):
+    needed = {s.name for s in gradient.inputs if not s.optional}
+    if any(mine in needed and not inputs.get(mine) for mine, _ in left):
         return None
     type, names = _PADDLE[gradient.type][0], dict(right)
     find(type)
@@ -277,6 +290,9 @@ def _flat(values: Sequence[Any]) -> list[Any]:
 
 def _on_arrays(gradient: Op, arrays: Sequence[Any], attrs: dict[str, Any], needs: tuple[bool, ...]) -> tuple[Any, ...]:
     """Gradients of what `gradient` reads, as arrays. arrays: its inputs and then the gradients of its outputs."""
+    direct = _directly(gradient, arrays, attrs, needs)
+    if direct is not None:
+        return direct
 
     def leaf(value: Any) -> Any:
         if isinstance(value, (list, tuple)):
@@ -298,6 +314,38 @@ def _on_arrays(gradient: Op, arrays: Sequence[Any], attrs: dict[str, Any], needs
         return [plain(v) for v in value] if isinstance(value, list) else None if value is None else value._data
 
     return tuple(plain(v) for v in found)
+
+
+def _directly(gradient: Op, arrays: Sequence[Any], attrs: dict[str, Any], needs: tuple[bool, ...]) -> tuple[Any, ...] | None:
+    """The same from the functions of the operator and its gradient, where its kind allows that: faster than to record them."""
+    forward = gradient.gradient_of
+    assert forward is not None
+    kind, count = forward.type, len(gradient.inputs)
+    seeds = arrays[count:]
+    given = next((s for s in seeds if s is not None), None)
+    if given is None or isinstance(given, list):
+        return None
+    xp = backend.array_module(given)
+    if kind in _BILINEAR and count == 3:
+        x, y, d = arrays[:3]
+        ddx, ddy = seeds
+        one, other, behind = needs
+        dx = dy = dd = None
+        if one:
+            dx = xp.zeros(x.shape, x.dtype) if ddy is None else gradient.forward(xp, x, ddy, d, needs=(True, False), **attrs)[0]
+        if other:
+            dy = xp.zeros(y.shape, y.dtype) if ddx is None else gradient.forward(xp, ddx, y, d, needs=(False, True), **attrs)[1]
+        if behind:
+            parts = [] if ddx is None else [forward.forward(xp, ddx, y, **attrs)]
+            parts += [] if ddy is None else [forward.forward(xp, x, ddy, **attrs)]
+            dd = parts[0] if len(parts) == 1 else parts[0] + parts[1]
+        return dx, dy, dd
+    if kind in _SUMS:
+        ddx, ddy = (xp.zeros(a.shape, given.dtype) if s is None else s for a, s in zip(arrays, seeds, strict=False))
+        return (forward.forward(xp, ddx, ddy, **attrs),)
+    if kind in _PIECEWISE:
+        return (gradient.forward(xp, *arrays[: count - 1], given, **attrs),)
+    return None
 
 
 def _differentiated(

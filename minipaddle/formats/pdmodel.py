@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import linecache
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -491,6 +492,13 @@ def dumps(program: Program, callstack: bool = False) -> bytes:
                 _write_operator(op, b.ops.add(), callstack)
         _restore(b, block.extra.get("rest"))
     desc.version.version = program.desc_version or VERSION
+    own = sorted({op.type for block in program.blocks for op in block.ops if op.type.startswith(higher.PREFIX)})
+    if own:
+        warnings.warn(
+            f"the Program holds second derivatives for which Paddle has no operator ({', '.join(own)}); files with it can be read by "
+            "this library, but not by Paddle",
+            stacklevel=3,
+        )
     versions = dict(program.op_version_map)
     if any(op.type == "set_value" for block in program.blocks for op in block.ops):
         # without this, Paddle 3 takes it for the operator of 2.4, looks for the values in other attributes and writes zeros
