@@ -244,29 +244,35 @@ def test_squared_norms(kernel, dtype):
     assert kernel("squared_norms")([]) == []
 
 
+POWERS = ("moment1", "moment2", "beta1_pow", "beta2_pow")
+MEANS = ("moment1", "moment2", "mean_grad")
+
+
+def rmsprop_settings(centered):
+    return {"decay": 0.9, "epsilon": 1e-6, "momentum": 0.8, "centered": centered}
+
+
+def lamb_settings(always_adapt):
+    return {"beta1": 0.9, "beta2": 0.99, "epsilon": 1e-6, "always_adapt": always_adapt}
+
+
+# name -> accumulators, settings of all parameters, settings of each
 UPDATES = {
-    "rmsprop": {"slots": ("moment1", "moment2", "mean_grad"), "shared": {"decay": 0.9, "epsilon": 1e-6, "momentum": 0.8, "centered": False}},
-    "rmsprop centered": {"slots": ("moment1", "moment2", "mean_grad"), "shared": {"decay": 0.9, "epsilon": 1e-6, "momentum": 0.8, "centered": True}},
-    "adagrad": {"slots": ("moment2",), "shared": {"epsilon": 1e-6}},
-    "lamb": {
-        "slots": ("moment1", "moment2", "beta1_pow", "beta2_pow"), "shared": {"beta1": 0.9, "beta2": 0.99, "epsilon": 1e-6, "always_adapt": False},
-        "own": {"weight_decay": [0.0, 0.1, 0.2, 0.0, 0.1, 0.2]},
-    },
-    "lamb adapting": {
-        "slots": ("moment1", "moment2", "beta1_pow", "beta2_pow"), "shared": {"beta1": 0.9, "beta2": 0.99, "epsilon": 1e-6, "always_adapt": True},
-        "own": {"weight_decay": 0.0},
-    },
-}  # fmt: skip
+    "rmsprop": (MEANS, rmsprop_settings(False), {}),
+    "rmsprop centered": (MEANS, rmsprop_settings(True), {}),
+    "adagrad": (("moment2",), {"epsilon": 1e-6}, {}),
+    "lamb": (POWERS, lamb_settings(False), {"weight_decay": [0.0, 0.1, 0.2, 0.0, 0.1, 0.2]}),
+    "lamb adapting": (POWERS, lamb_settings(True), {"weight_decay": 0.0}),
+}
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("l2, scale", [(0.0, 1.0), (0.1, 0.5)])
 @pytest.mark.parametrize("name", list(UPDATES))
 def test_update_is_that_of_the_operator(kernel, dtype, l2, scale, name):
-    entry, op = UPDATES[name], OPS[name.split()[0]]
+    (slots, shared, own), op = UPDATES[name], OPS[name.split()[0]]
     now, cache = state(dtype), kernels.BufferCache()
     now["mean_grad"] = [np.zeros_like(p) for p in now["params"]]
-    slots, shared, own = entry["slots"], entry["shared"], entry.get("own", {})
     expected = {s: [a.astype("float64") for a in now[s]] for s in ("params", *slots)}
     rates = [0.01 * (i + 1) for i in range(len(SHAPES))]
     for step in range(3):
