@@ -24,6 +24,7 @@ from .blocks import (
     single_assignment,
     writes,
 )
+from .custom_gradient import CUSTOM, renamed
 from .gradient_forms import ordinary_form
 from .higher import form_of, make_differentiable
 from .program import BACKWARD, GRAD_SUFFIX, LOSS, Block, Operator, Program, Variable
@@ -65,6 +66,10 @@ def _spread(block: Block, operators: Sequence[Operator], need: set[str], no_grad
                 if op.type in BRANCHES:
                     break
             continue
+        if op.type == CUSTOM:
+            if _custom_inputs(op, need):
+                need.update(n for n in op.outputs["Out"] if n not in no_grad and _takes_gradient(resolve(block, n)))
+            continue
         if op.type in _ARRAY_FLOW:
             source, target = _ARRAY_FLOW[op.type]
             if any(n in need for n in op.inputs.get(source, [])):
@@ -93,6 +98,18 @@ def _spread(block: Block, operators: Sequence[Operator], need: set[str], no_grad
                     continue
                 if v.dtype.is_floating or v.dtype.is_complex:
                     need.add(name)
+
+
+def _takes_gradient(v: Variable | None) -> bool:
+    return _is_floating_tensor(v) and v is not None and not v.cut
+
+
+def _custom_inputs(op: Operator, need: Collection[str]) -> list[str]:
+    """Inputs that a hand-written gradient gives gradients to."""
+    part = op.extra.get("backward")
+    if part is None:  # read from a file, which does not hold it: an error when a gradient is really asked for
+        return [n for n in op.inputs["X"] if n in need]
+    return [n for n, g in zip(op.inputs["X"], part.results, strict=True) if g is not None and n in need]
 
 
 # gradients of loops, branches and arrays of tensors
@@ -233,6 +250,8 @@ class _Walk:
             return carried + plain
         if op.type in _ARRAY_FLOW:
             return [n for n in op.inputs.get(_ARRAY_FLOW[op.type][0], []) if n in self.need]
+        if op.type == CUSTOM:
+            return _custom_inputs(op, self.need)
         definition = _definition(op)
         if definition.gradient_of is not None:
             make_differentiable(definition)
@@ -299,6 +318,8 @@ class _Walk:
                 self._select_gradient(i, op)
             elif op.type in _ARRAY_FLOW:
                 self._array_gradient(i, op)
+            elif op.type == CUSTOM:
+                self._custom_gradient(i, op)
             else:
                 self._plain_gradient(i, op)
 
@@ -358,6 +379,43 @@ class _Walk:
                 block.append_op(type, given, made, {**attrs, **role}, callstack=list(op.callstack))
         for name in dict.fromkeys(finished):
             self.finish(self.read_keys[i][name])
+
+    def _custom_gradient(self, i: int, op: Operator) -> None:
+        """Put the operators of a hand-written backward function in."""
+        part = op.extra.get("backward")
+        for n in op.outputs["Out"]:
+            key = self.write_keys[i][n]
+            if self.parts.get(key, 0) == 0 and key not in self.zeros:
+                self.fill_zeros(n)
+                self.zeros.add(key)
+        given = [self.grad_of(n) for n in op.outputs["Out"]]
+        if part is None:
+            for x in op.inputs["X"]:
+                if x in self.need:
+                    key = self.read_keys[i][x]
+                    slots = {"X": [x], "Given": given}
+                    self.block.append_op("missing_gradient", slots, {"Out": self.part_of(key)}, {"op_role": BACKWARD})
+                    self.finish(key)
+            return
+        names = dict(zip([*part.saved, *part.seeds], [*op.inputs.get("Saved", []), *given], strict=True))
+        program = self.block.program
+        for inner in part.operators:
+            for n in inner.output_arg_names:
+                if n not in names:
+                    like = resolve(op.block, n)
+                    names[n] = program.fresh_name(n)
+                    self.block.create_var(names[n], () if like is None else like._shape, None if like is None else like._dtype)
+            taken, made = renamed(inner.inputs, names), renamed(inner.outputs, names)
+            attrs = {**inner.attrs, "op_role": BACKWARD}
+            self.block.append_op(inner.type, taken, made, attrs, attr_types=dict(inner.attr_types), callstack=list(inner.callstack))
+        finished = []
+        for x, g in zip(op.inputs["X"], part.results, strict=True):
+            if g is not None and x in self.need:
+                key = self.read_keys[i][x]
+                self.block.append_op("assign", {"X": names[g]}, {"Out": self.part_of(key)}, {"op_role": BACKWARD})
+                finished.append(key)
+        for key in dict.fromkeys(finished):
+            self.finish(key)
 
     def _select_gradient(self, i: int, op: Operator) -> None:
         names = op.inputs["X"]

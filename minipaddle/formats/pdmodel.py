@@ -18,6 +18,7 @@ from .. import dtypes
 from ..core import higher
 from ..core.blocks import has_effect
 from ..core.callsite import remember_text
+from ..core.custom_gradient import CUSTOM, without_gradients, without_pylayer
 from ..core.old_programs import without_recurrent
 from ..core.program import Block, Operator, Program, Variable
 from ..errors import FormatError
@@ -492,11 +493,11 @@ def dumps(program: Program, callstack: bool = False) -> bytes:
                 _write_operator(op, b.ops.add(), callstack)
         _restore(b, block.extra.get("rest"))
     desc.version.version = program.desc_version or VERSION
-    own = sorted({op.type for block in program.blocks for op in block.ops if op.type.startswith(higher.PREFIX)})
+    own = sorted({op.type for block in program.blocks for op in block.ops if op.type.startswith(higher.PREFIX) or op.type == CUSTOM})
     if own:
         warnings.warn(
-            f"the Program holds second derivatives for which Paddle has no operator ({', '.join(own)}); files with it can be read by "
-            "this library, but not by Paddle",
+            f"the Program holds second derivatives for which Paddle has no operator, or hand-written gradients ({', '.join(own)}); files "
+            "with it can be read by this library, but not by Paddle",
             stacklevel=3,
         )
     versions = dict(program.op_version_map)
@@ -743,6 +744,7 @@ def to_inference_program(
     effects: keep operators that print or assert.
     ValueError when a feed is not needed for the fetches, or a fetch needs more than the feeds.
     """
+    program = without_gradients(program)
     new = prune(program, feed_names, fetch_names, effects) if prune_program else program.clone()
     main = new.global_block()
     main.ops = [op for op in main.ops if op.type not in ("feed", "fetch")]
@@ -813,6 +815,8 @@ def from_inference_program(program: Program) -> tuple[Program, list[str], list[s
     new = program.clone()
     if any(op.type == "recurrent" for block in new.blocks for op in block.ops):
         without_recurrent(new)
+    if any(op.type == "pylayer" for block in new.blocks for op in block.ops):
+        without_pylayer(new)
     main = new.global_block()
     feeds = [op for op in main.ops if op.type == "feed"]
     fetches = [op for op in main.ops if op.type == "fetch"]
