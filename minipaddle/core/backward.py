@@ -701,9 +701,9 @@ def append_backward(
     return [(p, block._var_recursive(found[p.name])) for p in parameters if p.name in found and p.name not in constants]
 
 
-def _fill(block: Block, index: int, name: str, like: Variable, role: int) -> None:
-    """Insert the operator that makes the gradient a walk begins with: ones."""
-    if -1 in like.static_shape:
+def _fill(block: Block, index: int, name: str, like: Variable, role: int, from_like: bool = False) -> None:
+    """Insert the operator that makes the gradient a walk begins with: ones. from_like: read the shape from `like` in any case."""
+    if from_like or -1 in like.static_shape:
         made = block._insert_op(index, "fill_any_like", {"X": like}, {"Out": name}, {"value": 1.0, "dtype": like.dtype.proto})
     else:
         made = block._insert_op(
@@ -742,7 +742,7 @@ def gradients(
             if seed not in block.vars:  # the target does not depend on any input
                 continue
             if gradient is None:
-                _fill(block, first + position, seed, target, BACKWARD)
+                _fill(block, first + position, seed, target, BACKWARD, from_like=True)  # as Paddle has it in `gradients`
             else:
                 if tuple(gradient.static_shape) != tuple(target.static_shape):
                     raise ValueError(

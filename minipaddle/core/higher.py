@@ -26,7 +26,7 @@ from .context import context
 from .program import GRAD_SUFFIX, Block, Operator
 from .tensor import Tensor, make_tensor
 
-__all__ = ["find", "form_of", "make_differentiable"]
+__all__ = ["find", "form_of", "make_differentiable", "seeds_of", "source_of"]
 
 PREFIX = "derivative_of_"
 
@@ -136,6 +136,29 @@ def find(type: str) -> Op | None:
     elif type in _BASES and _BASES[type] in OPS:
         _paddle_operator(OPS[_BASES[type]], type)
     return OPS.get(type)
+
+
+def source_of(definition: Op, slot: str) -> str | None:
+    """The input slot whose gradient an output slot of a gradient operator is; of Paddle's operators for the next gradient too."""
+    ours = _translations.get(definition.type)
+    if ours is None:
+        return slot.removesuffix(GRAD_SUFFIX) if slot.endswith(GRAD_SUFFIX) else None
+    mine = next((mine for mine, theirs in ours.right if theirs == slot), "").removesuffix(GRAD_SUFFIX)
+    return next((theirs for name, theirs in ours.left if name == mine), None)
+
+
+def seeds_of(definition: Op) -> dict[str, str]:
+    """For Paddle's operators for the gradient of a gradient: slot of an incoming gradient -> input slot of its shape."""
+    ours = _translations.get(definition.type)
+    if ours is None:
+        return {}
+    theirs = dict(ours.left)
+    found = {}
+    for s in ours.gradient.outputs:
+        seed, source = theirs.get(s.name + GRAD_SUFFIX), theirs.get(s.name.removesuffix(GRAD_SUFFIX))
+        if seed is not None and source is not None:
+            found[seed] = source
+    return found
 
 
 # --- Paddle's own

@@ -16,7 +16,7 @@ from typing import Any
 
 from .. import dtypes
 from ..core import higher
-from ..core.blocks import has_effect
+from ..core.blocks import has_effect, inner_block
 from ..core.callsite import remember_text
 from ..core.custom_gradient import CUSTOM, without_gradients, without_pylayer
 from ..core.old_programs import without_recurrent
@@ -767,6 +767,8 @@ def to_inference_program(
                 for slot in TRAINING_OUTPUTS.get(op.type, ()):
                     if not read.intersection(op.outputs.get(slot, ())):  # a gradient inside of the model may want it
                         op.outputs.pop(slot, None)
+    if version >= FIRST_2X:
+        _complete_gradients(new)
     if prune_program and clip_extra:
         used = {n for block in new.blocks for op in block.ops for n in (*op.output_arg_names, *_reads(op, new))}
         used |= {*feed_names, *fetch_names}
@@ -790,6 +792,65 @@ def to_inference_program(
         main.append_op("fetch", {"X": [name]}, {"Out": ["fetch"]}, {"col": i})
     new.desc_version, new.op_version_map, new.extra = version, {}, {}
     return new
+
+
+def _complete_gradients(program: Program) -> None:
+    """Give gradient operators inside of a model all their outputs: kernels of Paddle crash where one is missing.
+
+    Of an operator for the gradient of a gradient the incoming gradients that are missing become zeros.
+    """
+    for block in program.blocks:
+        ops, block.ops = block.ops, []
+        for op in ops:
+            definition = OPS.get(op.type)
+            if definition is not None and definition.gradient_of is not None and inner_block(op) is None:
+                for seed, source in higher.seeds_of(definition).items():
+                    if not op.inputs.get(seed) and op.inputs.get(source):
+                        op.inputs[seed] = [_unused(block, n) for n in op.inputs[source]]
+                        for n, zeros in zip(op.inputs[source], op.inputs[seed], strict=True):
+                            attrs = {"value": 0.0, "dtype": block.find_var(n).dtype.proto}  # type: ignore[union-attr]
+                            block.append_op("fill_any_like", {"X": n}, {"Out": zeros}, attrs, callstack=list(op.callstack))
+                for slot in definition.outputs:
+                    _complete_slot(op, slot.name, higher.source_of(definition, slot.name))
+            block.ops.append(op)
+
+
+def _complete_slot(op: Operator, slot: str, source: str | None) -> None:
+    likes = op.inputs.get(source or "", [])
+    variables = [op.block._find_var_recursive(n) for n in likes]
+    if not likes or not all(v is not None and v.has_dtype and v.dtype.is_floating for v in variables):
+        return
+    names = op.outputs.get(slot) or ["@EMPTY@"] * len(likes)
+    op.outputs[slot] = [_unused(op.block, like) if n == "@EMPTY@" else n for n, like in zip(names, likes, strict=True)]
+
+
+def _unused(block: Block, like: str) -> str:
+    v = block._find_var_recursive(like)
+    assert v is not None
+    return block.create_var(block.program.fresh_name(f"{like}@GRAD@UNUSED"), v._shape, v._dtype).name
+
+
+def _drop_unused_gradients(program: Program) -> None:
+    """Take away what `_complete_gradients` added: it need not be computed."""
+    for block in program.blocks:
+        for op in block.ops:
+            for seed in higher.seeds_of(OPS[op.type]) if op.type in OPS else ():
+                if op.inputs.get(seed) and all("@GRAD@UNUSED" in n for n in op.inputs[seed]):
+                    del op.inputs[seed]
+        added = {n for op in block.ops for n in op.input_arg_names}
+        block.ops = [op for op in block.ops if op.type != "fill_any_like" or "@GRAD@UNUSED" not in op.output_arg_names[0]
+                     or op.output_arg_names[0] in added]  # fmt: skip
+    read = {n for block in program.blocks for op in block.ops for n in op.input_arg_names}
+    for block in program.blocks:
+        for op in block.ops:
+            definition = OPS.get(op.type)
+            if definition is None or definition.gradient_of is None or inner_block(op) is not None:
+                continue
+            for slot, names in list(op.outputs.items()):
+                if not read.intersection(names) and any("@GRAD@UNUSED" in n for n in names):
+                    del op.outputs[slot]
+                    for n in names:
+                        block.vars.pop(n, None)
 
 
 def _append_scale(block: Block, i: int, v: Variable) -> str:
@@ -850,6 +911,7 @@ def from_inference_program(program: Program) -> tuple[Program, list[str], list[s
     new.touch()
     outputs = [scaled[n] if n in drop else n for n in outputs]
     _check_complete(new, inputs, outputs, source)
+    _drop_unused_gradients(new)
     return new, inputs, outputs
 
 

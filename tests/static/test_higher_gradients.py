@@ -147,6 +147,34 @@ def test_files_hold_second_derivatives(tmp_path: Path) -> None:
     np.testing.assert_allclose(exe.run(program, feed={feeds[0]: X}, fetch_list=fetches)[0], expected, rtol=1e-6)
 
 
+def test_gradient_operators_in_files_are_whole(tmp_path: Path) -> None:
+    # kernels of Paddle's inference engine crash where an output is missing
+    main = static.Program()
+    with static.program_guard(main, static.Program()):
+        x = static.data("x", [None, 3], "float32")
+        x.stop_gradient = False
+        y = paddle.matmul(paddle.tanh(paddle.matmul(x, paddle.assign(W)) + paddle.assign(W[0])), paddle.assign(W.T.copy()))
+        (g,) = static.gradients([y], [x])
+        (g2,) = static.gradients([g], [x])
+    exe = static.Executor()
+    expected = exe.run(main, feed={"x": X}, fetch_list=[g, g2])
+    static.save_inference_model(str(tmp_path / "model"), [x], [g, g2], exe, program=main)
+    written = pdmodel.load_file(str(tmp_path / "model.pdmodel")).global_block()
+    count = 0
+    for op in written.ops:
+        definition = OPS[op.type] if op.type in OPS else None
+        if definition is not None and definition.gradient_of is not None and op.type in ("matmul_v2_grad", "matmul_v2_grad_grad"):
+            count += 1
+            assert {s.name for s in definition.outputs} == set(op.outputs) and "@EMPTY@" not in op.output_arg_names
+            assert {s.name for s in definition.inputs} == set(op.inputs)
+    assert count >= 4
+    program, feeds, fetches = static.load_inference_model(str(tmp_path / "model"), exe)
+    for a, b in zip(exe.run(program, feed={feeds[0]: X}, fetch_list=fetches), expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    loaded, _, _ = pdmodel.from_inference_program(pdmodel.load_file(str(tmp_path / "model.pdmodel")))
+    assert not any("UNUSED" in n for op in loaded.global_block().ops for n in (*op.input_arg_names, *op.output_arg_names))
+
+
 def test_a_file_that_paddle_cannot_read_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
     main = static.Program()
     with static.program_guard(main, static.Program()):
