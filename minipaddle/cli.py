@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from .again import run_as_main
 from .alias import alias
 from .errors import NotSupportedError
 from .jit import load
@@ -107,5 +108,5 @@ def run_script(script: str, args: Sequence[str]) -> int:
         return 2
     sys.argv = [script, *args]
     sys.path[0] = os.path.dirname(os.path.abspath(script))
-    runpy.run_path(script, run_name="__main__")
+    run_as_main(script)
     return 0

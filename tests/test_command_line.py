@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -29,6 +30,27 @@ class Data(paddle.io.Dataset):
 print(len(list(paddle.io.DataLoader(Data(), num_workers=1))))
 """
 
+PROCESSES = """
+import multiprocessing
+import sys
+import paddle
+class Data(paddle.io.Dataset):
+    def __len__(self):
+        return 4
+    def __getitem__(self, i):
+        return paddle.full([1], i, "float32").numpy()
+def work(queue):
+    queue.put(f"{paddle.__name__} in {__name__}")
+if __name__ == "__main__":
+    multiprocessing.set_start_method(sys.argv[1])
+    print([x.numpy().ravel().tolist() for x in paddle.io.DataLoader(Data(), batch_size=2, num_workers=1)])
+    queue = multiprocessing.Queue()
+    process = multiprocessing.Process(target=work, args=(queue,))
+    process.start()
+    print(queue.get())
+    process.join()
+"""
+
 
 def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -54,6 +76,15 @@ def test_status_and_traceback_are_the_scripts(script: str) -> None:
     assert run("-m", "minipaddle", "run", script, "leave").returncode == 7
     found = run("-m", "minipaddle", "run", script, "fail")
     assert found.returncode == 1 and "ValueError: from the script" in found.stderr and "a script.py" in found.stderr
+
+
+@pytest.mark.parametrize("method", [m for m in multiprocessing.get_all_start_methods() if m != "fork"])
+def test_processes_that_start_afresh_know_the_alias(tmp_path: Path, method: str) -> None:
+    path = tmp_path / "script.py"
+    path.write_text(PROCESSES)
+    found = run("-m", "minipaddle", "run", str(path), method)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout == "[[0.0, 1.0], [2.0, 3.0]]\nminipaddle in __mp_main__\n"
 
 
 def test_wrong_uses(tmp_path: Path) -> None:

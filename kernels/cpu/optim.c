@@ -13,6 +13,11 @@ struct optim_loops {
                  double);
     void (*sgd)(ptrdiff_t, void *, const void *, double, double, double);
     void (*momentum)(ptrdiff_t, void *, const void *, void *, double, double, int, double, double);
+    void (*rmsprop)(ptrdiff_t, void *, const void *, void *, void *, void *, double, double, double, double, double,
+                    double);
+    void (*adagrad)(ptrdiff_t, void *, const void *, void *, double, double, double, double);
+    void (*lamb)(ptrdiff_t, void *, const void *, void *, void *, double, double, double, double, double, double,
+                 double, int, double, double);
     double (*squared_norm)(ptrdiff_t, const void *);
 };
 
@@ -451,6 +456,121 @@ static PyObject *momentum(PyObject *module, PyObject *const *args, Py_ssize_t na
     Py_RETURN_TRUE;
 }
 
+/* One parameter of an update: its arrays and gradient, its settings, and those that all parameters share. */
+typedef void (*Apply)(const struct optim_loops *loops, ptrdiff_t size, void **data, const void *grad, int is_double,
+                      const double *own, const double *shared);
+
+/* The shape of an update: args are (cache, params, grads, accumulators.., lr, shared.., own..). The accumulators end in
+ * `scalars` arrays of one element. `own` are further settings that may be lists; the last two are l2 and scale. */
+typedef struct {
+    const char *name;
+    int accumulators, scalars, shared, own;
+    Apply apply;
+} Update;
+
+#define MAX_OWN 4
+#define MAX_SHARED 4
+
+static PyObject *run_update(const Update *update, PyObject *const *args, Py_ssize_t nargs) {
+    static const char *const list_names[] = {"params", "accumulator 1", "accumulator 2", "accumulator 3", "accumulator 4"};
+    static const char *const own_names[] = {"lr", "setting 1", "setting 2", "setting 3", "setting 4"};
+    const int lists_end = 3 + update->accumulators, own_begin = lists_end + 1 + update->shared;
+    const int count = own_begin + update->own;
+    if (mp_check_count(update->name, nargs, count, count) < 0) return NULL;
+    double shared[MAX_SHARED], small[SMALL_NUMBERS];
+    if (mp_doubles(args + lists_end + 1, shared, update->shared) < 0) return NULL;
+    PyObject *lists[MAX_SLOTS], *numbers[1 + MAX_OWN];
+    lists[0] = args[1];
+    for (int i = 0; i < update->accumulators; i++) lists[1 + i] = args[3 + i];
+    numbers[0] = args[lists_end];
+    for (int i = 0; i < update->own; i++) numbers[1 + i] = args[own_begin + i];
+    Gathered all;
+    const int slots = 1 + update->accumulators;
+    const int served = gather(&all, args[0], lists, list_names, slots, update->scalars, args[2]);
+    if (served < 0) return NULL;
+    if (!served) Py_RETURN_FALSE;
+    double *table = read_numbers(small, numbers, own_names, 1 + update->own, length_of(args[1]), &all);
+    if (!table) {
+        gathered_free(&all);
+        return NULL;
+    }
+    MP_BEGIN_WORK(all.total)
+    for (Py_ssize_t k = 0; k < all.n; k++) {
+        double own[1 + MAX_OWN];
+        for (int c = 0; c <= update->own; c++) own[c] = table[c * all.n + k];
+        const int is_double = all.kind[k] == MP_F64;
+        update->apply(SELECT_TABLE(optim, is_double), all.sizes[k], all.data + k * slots, all.grads[k].buf, is_double,
+                      own, shared);
+    }
+    MP_END_WORK
+    if (table != small) PyMem_Free(table);
+    gathered_free(&all);
+    Py_RETURN_TRUE;
+}
+
+static void apply_rmsprop(const struct optim_loops *loops, ptrdiff_t size, void **data, const void *grad, int is_double,
+                          const double *own, const double *shared) {
+    (void)is_double;
+    loops->rmsprop(size, data[0], grad, data[1], data[2], shared[3] != 0 ? data[3] : NULL, own[0], shared[0], shared[1],
+                   shared[2], own[2], own[1]);
+}
+
+static const char rmsprop_doc[] =
+    "rmsprop(cache, params, grads, moment, mean_square, mean_grad, lr, rho, epsilon, mu, centered, l2, scale) -> bool\n\n"
+    "RMSProp for a list of parameters, in place. lr, l2 and scale are numbers or lists of one number per parameter.\n"
+    "False: some array cannot be served and nothing was changed.";
+
+static PyObject *rmsprop(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
+    (void)module;
+    static const Update update = {"rmsprop", 3, 0, 4, 2, apply_rmsprop};
+    return run_update(&update, args, nargs);
+}
+
+static void apply_adagrad(const struct optim_loops *loops, ptrdiff_t size, void **data, const void *grad, int is_double,
+                          const double *own, const double *shared) {
+    (void)is_double;
+    loops->adagrad(size, data[0], grad, data[1], own[0], shared[0], own[2], own[1]);
+}
+
+static const char adagrad_doc[] =
+    "adagrad(cache, params, grads, moment, lr, epsilon, l2, scale) -> bool\n\n"
+    "Adagrad for a list of parameters, in place. lr, l2 and scale are numbers or lists of one number per parameter.\n"
+    "False: some array cannot be served and nothing was changed.";
+
+static PyObject *adagrad(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
+    (void)module;
+    static const Update update = {"adagrad", 1, 0, 1, 2, apply_adagrad};
+    return run_update(&update, args, nargs);
+}
+
+static void apply_lamb(const struct optim_loops *loops, ptrdiff_t size, void **data, const void *grad, int is_double,
+                       const double *own, const double *shared) {
+    double left1, left2;
+    if (is_double) {
+        double *pow1 = data[3], *pow2 = data[4];
+        left1 = 1.0 - *pow1, left2 = 1.0 - *pow2;
+        *pow1 *= shared[0], *pow2 *= shared[1];
+    } else {
+        float *pow1 = data[3], *pow2 = data[4];
+        left1 = 1.0f - *pow1, left2 = 1.0f - *pow2;
+        *pow1 *= (float)shared[0], *pow2 *= (float)shared[1];
+    }
+    loops->lamb(size, data[0], grad, data[1], data[2], own[0], shared[0], shared[1], shared[2], left1, left2, own[1],
+                shared[3] != 0 || own[1] > 0, own[3], own[2]);
+}
+
+static const char lamb_doc[] =
+    "lamb(cache, params, grads, moment1, moment2, beta1_pow, beta2_pow, lr, beta1, beta2, epsilon, always_adapt,\n"
+    "     decay, l2, scale) -> bool\n\n"
+    "LAMB for a list of parameters, in place. lr, decay, l2 and scale are numbers or lists of one number per parameter.\n"
+    "False: some array cannot be served and nothing was changed.";
+
+static PyObject *lamb(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
+    (void)module;
+    static const Update update = {"lamb", 4, 2, 4, 3, apply_lamb};
+    return run_update(&update, args, nargs);
+}
+
 static const char squared_norms_doc[] =
     "squared_norms(arrays) -> list[float] | None\n\n"
     "The sum of squares of each array of a list or tuple (for gradient clipping); None if one cannot be served.";
@@ -491,6 +611,9 @@ PyMethodDef mp_optim_methods[] = {
     MP_FUNCTION("adam", adam, adam_doc),
     MP_FUNCTION("sgd", sgd, sgd_doc),
     MP_FUNCTION("momentum", momentum, momentum_doc),
+    MP_FUNCTION("rmsprop", rmsprop, rmsprop_doc),
+    MP_FUNCTION("adagrad", adagrad, adagrad_doc),
+    MP_FUNCTION("lamb", lamb, lamb_doc),
     MP_FUNCTION("squared_norms", squared_norms, squared_norms_doc),
     {NULL, NULL, 0, NULL},
 };

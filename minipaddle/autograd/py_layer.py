@@ -1,18 +1,20 @@
 """Functions with a gradient written by hand."""
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..backend import xp as backend
 from ..core.context import context
+from ..core.custom_gradient import record
 from ..core.dispatch import getattr_nested, specs_of
 from ..core.grad_mode import no_grad
 from ..core.tape import Node, Packed, current_packer, edge_of
 from ..core.tensor import Tensor, isinstance_strict, make_tensor
 from ..dtypes import from_numpy
-from ..errors import GradientError, NotSupportedError
-from ..ops.registry import Spec
+from ..errors import GradientError
+from ..ops.registry import OPS, Spec
 from ..tensor.manipulation import reshape
 from ..tensor.operators import cast_to
 
@@ -212,12 +214,14 @@ class PyLayer(PyLayerContext):
         needed = context.grad_enabled and any(not t.stop_gradient for t in inputs)
         ctx = PyLayerContext()
         if context.recorder is not None:
-            if needed:
-                raise NotSupportedError(
-                    f"{cls.__name__}.apply inside of a traced function or a static Program: its hand-written gradient "
-                    "cannot be recorded there; call it outside, or trace under paddle.no_grad()"
-                )
-            return cls.forward(ctx, *args, **kwargs)
+            if not needed:
+                return cls.forward(ctx, *args, **kwargs)
+            recorder: Any = context.recorder
+            given = [recorder.variable(t, OPS["assign"], "X") for t in inputs]
+            return record(
+                f"{cls.__name__}.forward", lambda: cls.forward(ctx, *args, **kwargs), functools.partial(cls._recorded_backward, ctx, slots),
+                given, recorder, lambda v: not any(v is x for x in ctx.non_differentiable),
+            )  # fmt: skip
         edges = [[edge_of(t) for t in s] if type(s) is list else edge_of(s) for s in slots]
         in_specs = specs_of(getattr_nested(slots))
         with no_grad():
@@ -242,6 +246,28 @@ class PyLayer(PyLayerContext):
         for number, t in outputs.items():
             t._edge, t._stop_gradient = (node, number), False
         return results[0] if single else type(result)(results) if type(result) in (list, tuple) else tuple(results)
+
+    @classmethod
+    def _recorded_backward(cls, ctx: PyLayerContext, slots: Sequence[Any], *gradients: Any) -> list[Any]:
+        """`backward` while a Program is recorded: one gradient for each tensor, those in lists too."""
+        found = cls.backward(ctx, *gradients)
+        results = list(found) if isinstance(found, (list, tuple)) else [found]
+        if len(slots) == 1 and type(slots[0]) is list and not (len(results) == 1 and isinstance(results[0], (list, tuple))):
+            results = [results]
+        if len(results) != len(slots):
+            raise ValueError(
+                f"{cls.__name__}.backward returned {len(results)} gradients for the {len(slots)} tensor arguments of forward"
+            )
+        flat: list[Any] = []
+        for g, slot in zip(results, slots, strict=True):
+            if type(slot) is not list:
+                flat.append(g)
+                continue
+            items = [None] * len(slot) if g is None else list(g) if isinstance(g, (list, tuple)) else [g]
+            if len(items) != len(slot):
+                raise ValueError(f"{cls.__name__}.backward returned {len(items)} gradients for a list of {len(slot)} tensors")
+            flat += items
+        return flat
 
     @staticmethod
     def _result(ctx: PyLayerContext, t: Tensor, inputs: Sequence[Tensor]) -> Tensor:

@@ -24,6 +24,10 @@ references, and notices arrays that were replaced. All positional:
         beta1_pow and beta2_pow: lists of arrays of one element each. coeff != 0 is AdamW; its lr_ratio goes into lr.
     sgd(cache, params, grads, lr, l2=0.0, scale=1.0) -> bool
     momentum(cache, params, grads, velocity, lr, mu, use_nesterov=False, l2=0.0, scale=1.0) -> bool
+    rmsprop(cache, params, grads, moment, mean_square, mean_grad, lr, rho, epsilon, mu, centered, l2, scale) -> bool
+    adagrad(cache, params, grads, moment, lr, epsilon, l2, scale) -> bool
+    lamb(cache, params, grads, moment1, moment2, beta1_pow, beta2_pow, lr, beta1, beta2, epsilon, always_adapt, decay, l2, scale)
+        -> bool                                          decay: a float or a list; the powers are counted on as by adam
     squared_norms(arrays) -> list[float] | None          sum of squares of each array, for clipping by norm
 
 Operators over the last axis
@@ -142,8 +146,9 @@ def _kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 if _cpu is not None:
-    for _name in ("adam", "sgd", "momentum", "squared_norms"):
-        _TABLE[_name] = getattr(_cpu, _name)
+    for _name in ("adam", "sgd", "momentum", "rmsprop", "adagrad", "lamb", "squared_norms"):
+        if hasattr(_cpu, _name):  # an extension built from older sources has fewer
+            _TABLE[_name] = getattr(_cpu, _name)
 
 
 def _is_last(x: Any, axis: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..core import higher
 from ..core.program import Operator
 from ..errors import UnknownOperatorError
 from ..ops.registry import OPS, Op
@@ -20,7 +21,7 @@ _FIRST_WITH_0D = 2_000_000  # the version number that files carry
 
 def definition_of(op: Operator) -> Op:
     """The definition of an operator; UnknownOperatorError with its place in the Program if there is none."""
-    found = OPS.get(op.type)
+    found = OPS.get(op.type) or higher.find(op.type)
     if found is None:
         unknown = sorted({o.type for b in op.block.program.blocks for o in b.ops if o.type not in (*OPS, "feed", "fetch")})
         index = next((i for i, o in enumerate(op.block.ops) if o is op), -1)

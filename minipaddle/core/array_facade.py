@@ -21,7 +21,7 @@ from . import tape
 from .dispatch import call
 from .tensor import Tensor, isinstance_strict, make_tensor
 
-__all__ = ["Facade", "FacadeModule", "run_backward_function"]
+__all__ = ["Facade", "FacadeModule", "backward_on_tensors", "run_backward_function"]
 
 
 def _op(type: str, *inputs: Any, **attrs: Any) -> Any:
@@ -509,9 +509,25 @@ def run_backward_function(node: tape.OpNode, args: Sequence[Any], attrs: dict[st
             wrapped.append([tensor(v, (node, (index, k))) for k, v in enumerate(value)])
         else:
             wrapped.append(tensor(value, (node, index)))
-    result = plan.function(FacadeModule(module), *wrapped, **attrs)
-    results = result if isinstance(result, tuple) else (result,)
+    return _unwrapped(plan.function(FacadeModule(module), *wrapped, **attrs))
 
+
+def backward_on_tensors(function: Any, values: Sequence[Any], attrs: dict[str, Any]) -> Sequence[Any]:
+    """A backward function on Tensors (None, Specs and lists of Tensors as they are), recorded."""
+
+    def facade(value: Any) -> Any:
+        if isinstance(value, list):
+            return [facade(v) for v in value]
+        if not isinstance_strict(value, Tensor):
+            return value
+        return Facade(value) if value._data.dtype.kind in "fcV" else value._data
+
+    wrapped = [facade(v) for v in values]
+    module = next((backend.array_module(v.t._data) for v in wrapped if isinstance(v, Facade)), np)
+    return _unwrapped(function(FacadeModule(module), *wrapped, **attrs))
+
+
+def _unwrapped(result: Any) -> Sequence[Any]:
     def unwrap(value: Any) -> Any:
         if isinstance(value, (list, tuple)):
             return [unwrap(v) for v in value]
@@ -519,7 +535,7 @@ def run_backward_function(node: tape.OpNode, args: Sequence[Any], attrs: dict[st
             return value
         return value.t if isinstance(value, Facade) else make_tensor(value)
 
-    return [unwrap(r) for r in results]
+    return [unwrap(r) for r in (result if isinstance(result, tuple) else (result,))]
 
 
 tape.differentiable_backward = run_backward_function

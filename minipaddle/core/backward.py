@@ -12,8 +12,21 @@ from typing import Any
 
 from ..errors import NotSupportedError, UnknownOperatorError
 from ..ops.registry import OPS, Op
-from .blocks import BRANCHES, EMPTY, LOOPS, inner_block, outer_writes, reads, resolve, single_assignment, writes
+from .blocks import (
+    BRANCHES,
+    EMPTY,
+    GRADIENTS,
+    LOOPS,
+    inner_block,
+    outer_writes,
+    reads,
+    resolve,
+    single_assignment,
+    writes,
+)
+from .custom_gradient import CUSTOM, renamed
 from .gradient_forms import ordinary_form
+from .higher import form_of, make_differentiable
 from .program import BACKWARD, GRAD_SUFFIX, LOSS, Block, Operator, Program, Variable
 
 __all__ = ["append_backward", "append_gradients", "gradients", "needs_gradient"]
@@ -41,6 +54,10 @@ def needs_gradient(
 def _spread(block: Block, operators: Sequence[Operator], need: set[str], no_grad: Collection[str]) -> None:
     for op in operators:
         inner = inner_block(op)
+        if op.type in _NOT_TWICE:  # refused later, if it is on the way
+            if any(n in need for n in reads(op)):
+                need.update(n for n in writes(op) if _is_floating_tensor(resolve(block, n)))
+            continue
         if inner is not None and op.type in BRANCHES + LOOPS:
             before = -1
             while before != len(need):  # what a loop writes may be read by its next trip
@@ -48,6 +65,10 @@ def _spread(block: Block, operators: Sequence[Operator], need: set[str], no_grad
                 _spread(inner, inner.ops, need, no_grad)
                 if op.type in BRANCHES:
                     break
+            continue
+        if op.type == CUSTOM:
+            if _custom_inputs(op, need):
+                need.update(n for n in op.outputs["Out"] if n not in no_grad and _takes_gradient(resolve(block, n)))
             continue
         if op.type in _ARRAY_FLOW:
             source, target = _ARRAY_FLOW[op.type]
@@ -62,8 +83,8 @@ def _spread(block: Block, operators: Sequence[Operator], need: set[str], no_grad
             continue
         if definition.grad is not None:
             targets = {definition.inputs[i].name for i in definition.grad.targets}
-        elif definition.gradient_of is not None:  # refused later, if it is on the way
-            targets = {slot.name for slot in definition.inputs}
+        elif definition.gradient_of is not None:
+            targets = {slot.name for slot in definition.inputs if not slot.spec_only}
         else:
             continue
         if not any(n in need for slot in targets for n in op.inputs.get(slot, [])):
@@ -77,6 +98,26 @@ def _spread(block: Block, operators: Sequence[Operator], need: set[str], no_grad
                     continue
                 if v.dtype.is_floating or v.dtype.is_complex:
                     need.add(name)
+
+
+def _takes_gradient(v: Variable | None) -> bool:
+    return _is_floating_tensor(v) and v is not None and not v.cut
+
+
+def _custom_inputs(op: Operator, need: Collection[str]) -> list[str]:
+    """Inputs that a hand-written gradient gives gradients to."""
+    part = op.extra.get("backward")
+    if part is None:  # read from a file, which does not hold it: an error when a gradient is really asked for
+        return [n for n in op.inputs["X"] if n in need]
+    return [n for n, g in zip(op.inputs["X"], part.results, strict=True) if g is not None and n in need]
+
+
+# gradients of loops, branches and arrays of tensors
+_NOT_TWICE = (*GRADIENTS, "select_output", "add_to_array", "tensor_array_to_tensor_grad")
+
+
+def _is_floating_tensor(v: Variable | None) -> bool:
+    return v is not None and v.has_dtype and (v.dtype.is_floating or v.dtype.is_complex)
 
 
 # slot -> slot on the way forward, for operators whose gradients are written by hand below
@@ -101,6 +142,8 @@ def append_gradients(
         single_assignment(block.program)
     forward = list(block.ops[first:])
     need = needs_gradient(block, wanted, forward, no_grad)
+    for op in forward:
+        _name_all(op, need)
     walk = _Walk(block, block, forward, need, paddle_forms)
     walk.begin(targets)
     seeds = [walk.part_of(walk.last(name)) if name in need else walk.grad_of(name) for name in targets]
@@ -109,6 +152,23 @@ def append_gradients(
             walk.finish(walk.last(name))
     walk.run()
     return seeds, {name: walk.grad_of(name) for name in wanted if walk.has_gradient(name)}
+
+
+def _name_all(op: Operator, need: set[str]) -> None:
+    """Give every gradient in a list that a gradient operator on the way makes a name: the next derivative has to speak of it."""
+    definition = OPS.get(op.type)
+    if definition is None or definition.gradient_of is None or not any(n in need for n in op.input_arg_names):
+        return
+    for slot in definition.outputs:
+        names = op.outputs.get(slot.name, [])
+        if slot.many and EMPTY in names and set(names) != {EMPTY}:
+            likes = op.inputs.get(slot.name.removesuffix(GRAD_SUFFIX), [])
+            for k, name in enumerate(names):
+                if name == EMPTY:
+                    like = resolve(op.block, likes[k]) if k < len(likes) else None
+                    fresh = op.block.program.fresh_name(f"{slot.name}@UNUSED")
+                    v = op.block.create_var(fresh, () if like is None else like._shape, None if like is None else like._dtype)
+                    names[k] = v.name
 
 
 Key = tuple[str, int]  # a name and how often it was written before: one value
@@ -178,6 +238,11 @@ class _Walk:
 
     def _inputs_of(self, i: int, op: Operator, produced: list[str]) -> list[str]:
         """Names the operator gives gradients to, one entry per use."""
+        if op.type in _NOT_TWICE:
+            raise NotSupportedError(
+                f"the gradient of operator {op.type} is asked for: second derivatives through loops, branches and arrays of tensors are "
+                "not supported in a Program; compute them in dynamic mode with paddle.grad(create_graph=True)"
+            )
         inner = inner_block(op)
         if inner is not None:
             carried, plain = _live_through(op, inner, produced, self.need, self.rewrites[i])
@@ -185,12 +250,11 @@ class _Walk:
             return carried + plain
         if op.type in _ARRAY_FLOW:
             return [n for n in op.inputs.get(_ARRAY_FLOW[op.type][0], []) if n in self.need]
+        if op.type == CUSTOM:
+            return _custom_inputs(op, self.need)
         definition = _definition(op)
-        if definition.gradient_of is not None and definition.grad is None:
-            raise NotSupportedError(
-                f"the gradient of operator {op.type} is asked for: a Program has no second derivatives; compute them in dynamic "
-                "mode with paddle.grad(create_graph=True), or write the first derivative out with ordinary operators"
-            )
+        if definition.gradient_of is not None:
+            make_differentiable(definition)
         return [] if definition.grad is None else _differentiated_inputs(op, self.need)
 
     def has_gradient(self, name: str) -> bool:
@@ -254,6 +318,8 @@ class _Walk:
                 self._select_gradient(i, op)
             elif op.type in _ARRAY_FLOW:
                 self._array_gradient(i, op)
+            elif op.type == CUSTOM:
+                self._custom_gradient(i, op)
             else:
                 self._plain_gradient(i, op)
 
@@ -301,7 +367,10 @@ class _Walk:
         of_parameters = [n for n in dict.fromkeys(finished) if _is_parameter(self.source, n)]
         if of_parameters:  # for Paddle's readers: pairs of a parameter and its gradient
             role["op_role_var"] = [name for n in of_parameters for name in (n, self.grad_of(n))]
-        form = ordinary_form(op, inputs, outputs) if self.paddle_forms else None
+        if definition.gradient_of is not None:
+            form = form_of(op, definition, inputs, outputs, block)
+        else:
+            form = ordinary_form(op, inputs, outputs) if self.paddle_forms else None
         if form is None:
             attrs = {**op.attrs, **role}
             block.append_op(definition.grad_type, inputs, outputs, attrs, attr_types=dict(op.attr_types), callstack=list(op.callstack))
@@ -310,6 +379,43 @@ class _Walk:
                 block.append_op(type, given, made, {**attrs, **role}, callstack=list(op.callstack))
         for name in dict.fromkeys(finished):
             self.finish(self.read_keys[i][name])
+
+    def _custom_gradient(self, i: int, op: Operator) -> None:
+        """Put the operators of a hand-written backward function in."""
+        part = op.extra.get("backward")
+        for n in op.outputs["Out"]:
+            key = self.write_keys[i][n]
+            if self.parts.get(key, 0) == 0 and key not in self.zeros:
+                self.fill_zeros(n)
+                self.zeros.add(key)
+        given = [self.grad_of(n) for n in op.outputs["Out"]]
+        if part is None:
+            for x in op.inputs["X"]:
+                if x in self.need:
+                    key = self.read_keys[i][x]
+                    slots = {"X": [x], "Given": given}
+                    self.block.append_op("missing_gradient", slots, {"Out": self.part_of(key)}, {"op_role": BACKWARD})
+                    self.finish(key)
+            return
+        names = dict(zip([*part.saved, *part.seeds], [*op.inputs.get("Saved", []), *given], strict=True))
+        program = self.block.program
+        for inner in part.operators:
+            for n in inner.output_arg_names:
+                if n not in names:
+                    like = resolve(op.block, n)
+                    names[n] = program.fresh_name(n)
+                    self.block.create_var(names[n], () if like is None else like._shape, None if like is None else like._dtype)
+            taken, made = renamed(inner.inputs, names), renamed(inner.outputs, names)
+            attrs = {**inner.attrs, "op_role": BACKWARD}
+            self.block.append_op(inner.type, taken, made, attrs, attr_types=dict(inner.attr_types), callstack=list(inner.callstack))
+        finished = []
+        for x, g in zip(op.inputs["X"], part.results, strict=True):
+            if g is not None and x in self.need:
+                key = self.read_keys[i][x]
+                self.block.append_op("assign", {"X": names[g]}, {"Out": self.part_of(key)}, {"op_role": BACKWARD})
+                finished.append(key)
+        for key in dict.fromkeys(finished):
+            self.finish(key)
 
     def _select_gradient(self, i: int, op: Operator) -> None:
         names = op.inputs["X"]
@@ -595,9 +701,9 @@ def append_backward(
     return [(p, block._var_recursive(found[p.name])) for p in parameters if p.name in found and p.name not in constants]
 
 
-def _fill(block: Block, index: int, name: str, like: Variable, role: int) -> None:
-    """Insert the operator that makes the gradient a walk begins with: ones."""
-    if -1 in like.static_shape:
+def _fill(block: Block, index: int, name: str, like: Variable, role: int, from_like: bool = False) -> None:
+    """Insert the operator that makes the gradient a walk begins with: ones. from_like: read the shape from `like` in any case."""
+    if from_like or -1 in like.static_shape:
         made = block._insert_op(index, "fill_any_like", {"X": like}, {"Out": name}, {"value": 1.0, "dtype": like.dtype.proto})
     else:
         made = block._insert_op(
@@ -636,7 +742,7 @@ def gradients(
             if seed not in block.vars:  # the target does not depend on any input
                 continue
             if gradient is None:
-                _fill(block, first + position, seed, target, BACKWARD)
+                _fill(block, first + position, seed, target, BACKWARD, from_like=True)  # as Paddle has it in `gradients`
             else:
                 if tuple(gradient.static_shape) != tuple(target.static_shape):
                     raise ValueError(

@@ -457,12 +457,13 @@ class TraceRecorder(Recorder):
         self._dimensions: dict[tuple[str, int], Variable] = {}
         self._on_capture = on_capture
         self.notes = None  # what the trace remembers about Python values
+        self.read_anew: Callable[[Tensor], bool] = lambda t: False  # whether each call will look again which Tensor stands in its place
 
     def capture(self, t: Tensor) -> Variable:
         found = self._by_id.get(id(t))
         if found is not None:
             return found
-        if t._edge is not None:
+        if t._edge is not None and not self.read_anew(t):
             raise TracingError(
                 coded("D2S114", f"a Tensor computed outside of the traced function ({t.name!r}, shape {t.shape}) that requires a gradient "
                       "is used inside of it: its gradient would be lost", "pass it as an argument, or use its .detach()")

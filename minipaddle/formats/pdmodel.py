@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import linecache
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from .. import dtypes
-from ..core.blocks import has_effect
+from ..core import higher
+from ..core.blocks import has_effect, inner_block
 from ..core.callsite import remember_text
+from ..core.custom_gradient import CUSTOM, without_gradients, without_pylayer
 from ..core.old_programs import without_recurrent
 from ..core.program import Block, Operator, Program, Variable
 from ..errors import FormatError
@@ -24,6 +27,9 @@ from ..ops.registry import OPS
 __all__ = ["dumps", "from_inference_program", "load_file", "loads", "prune", "to_inference_program"]
 
 VERSION = 2006002  # of files written here: major * 1000000 + minor * 1000 + patch
+SCALARS_SINCE = 4  # the version of set_value that has its values in one attribute of scalars; before, there was a list for each type
+_OF_SCALARS = ("set_value", "set_value_grad")
+_VALUE_LISTS = ("bool_values", "fp32_values", "int32_values", "int64_values", "fp64_values", "fp16_values")
 VERSION_1X = 1008005  # of files written in the form of Paddle 1.x
 _NOT_IN_1X = ("FLOAT64", "FLOAT64S", "SCALAR", "SCALARS", "VAR", "VARS")  # types of attributes
 FIRST_2X = 2000000
@@ -359,7 +365,7 @@ class _Reader:
         type_name = _text(desc.type)
         op = Operator(block, type_name, _slots(desc.inputs), _slots(desc.outputs), {})
         op.is_target = desc.is_target
-        definition = OPS.get(type_name)
+        definition = OPS.get(type_name) or higher.find(type_name)
         declared = definition.attrs if definition is not None else {}
         for a in desc.attrs:
             name = _text(a.name)
@@ -376,6 +382,8 @@ class _Reader:
             self.attribute(op, name, kind, value)
             if self.foreign:
                 _keep(op.extra.setdefault("attr_rest", {}), a, "name", "type", _FIELDS[kind][0], key=name)
+        if type_name in _OF_SCALARS:
+            _join_values(op)
         for name, attr in declared.items():
             if name not in op.attrs and attr.default is not None:
                 op.attrs[name] = list(attr.default) if isinstance(attr.default, list) else attr.default
@@ -410,6 +418,15 @@ class _Reader:
             op.attrs[name] = convert(value, wanted)
         except (OverflowError, TypeError, ValueError):
             op.attr_types[name] = kind
+
+
+def _join_values(op: Operator) -> None:
+    """Put the values that files older than 2.5 keep in one list per data type into `values`."""
+    lists = [op.attrs.pop(name, None) for name in _VALUE_LISTS]
+    for name in _VALUE_LISTS:
+        op.attr_types.pop(name, None)
+    if "values" not in op.attrs:
+        op.attrs["values"] = next((list(values) for values in lists if values), [])
 
 
 def _slots(slots: Any) -> dict[str, list[str]]:
@@ -476,7 +493,18 @@ def dumps(program: Program, callstack: bool = False) -> bytes:
                 _write_operator(op, b.ops.add(), callstack)
         _restore(b, block.extra.get("rest"))
     desc.version.version = program.desc_version or VERSION
-    for name, version in program.op_version_map.items():
+    own = sorted({op.type for block in program.blocks for op in block.ops if op.type.startswith(higher.PREFIX) or op.type == CUSTOM})
+    if own:
+        warnings.warn(
+            f"the Program holds second derivatives for which Paddle has no operator, or hand-written gradients ({', '.join(own)}); files "
+            "with it can be read by this library, but not by Paddle",
+            stacklevel=3,
+        )
+    versions = dict(program.op_version_map)
+    if any(op.type == "set_value" for block in program.blocks for op in block.ops):
+        # without this, Paddle 3 takes it for the operator of 2.4, looks for the values in other attributes and writes zeros
+        versions["set_value"] = max(versions.get("set_value", 0), SCALARS_SINCE)
+    for name, version in versions.items():
         desc.op_version_map.pair.add(op_name=_bytes(name)).op_version.version = version
     _restore(desc, program.extra.get("rest"))
     return desc.SerializeToString(deterministic=True)
@@ -716,6 +744,7 @@ def to_inference_program(
     effects: keep operators that print or assert.
     ValueError when a feed is not needed for the fetches, or a fetch needs more than the feeds.
     """
+    program = without_gradients(program)
     new = prune(program, feed_names, fetch_names, effects) if prune_program else program.clone()
     main = new.global_block()
     main.ops = [op for op in main.ops if op.type not in ("feed", "fetch")]
@@ -727,6 +756,7 @@ def to_inference_program(
                 f"'{name}' is a valid feed_var name, or remove it from feeded_var_names if '{name}' is not involved in "
                 "the target_vars calculation."
             )
+    read = {n for block in new.blocks for op in block.ops for n in op.input_arg_names}
     for block in new.blocks:
         for op in block.ops:
             op.is_target = False
@@ -735,7 +765,10 @@ def to_inference_program(
                 op.attrs["is_test"] = True
             if clip_extra and version >= FIRST_2X:
                 for slot in TRAINING_OUTPUTS.get(op.type, ()):
-                    op.outputs.pop(slot, None)
+                    if not read.intersection(op.outputs.get(slot, ())):  # a gradient inside of the model may want it
+                        op.outputs.pop(slot, None)
+    if version >= FIRST_2X:
+        _complete_gradients(new)
     if prune_program and clip_extra:
         used = {n for block in new.blocks for op in block.ops for n in (*op.output_arg_names, *_reads(op, new))}
         used |= {*feed_names, *fetch_names}
@@ -761,6 +794,65 @@ def to_inference_program(
     return new
 
 
+def _complete_gradients(program: Program) -> None:
+    """Give gradient operators inside of a model all their outputs: kernels of Paddle crash where one is missing.
+
+    Of an operator for the gradient of a gradient the incoming gradients that are missing become zeros.
+    """
+    for block in program.blocks:
+        ops, block.ops = block.ops, []
+        for op in ops:
+            definition = OPS.get(op.type)
+            if definition is not None and definition.gradient_of is not None and inner_block(op) is None:
+                for seed, source in higher.seeds_of(definition).items():
+                    if not op.inputs.get(seed) and op.inputs.get(source):
+                        op.inputs[seed] = [_unused(block, n) for n in op.inputs[source]]
+                        for n, zeros in zip(op.inputs[source], op.inputs[seed], strict=True):
+                            attrs = {"value": 0.0, "dtype": block.find_var(n).dtype.proto}  # type: ignore[union-attr]
+                            block.append_op("fill_any_like", {"X": n}, {"Out": zeros}, attrs, callstack=list(op.callstack))
+                for slot in definition.outputs:
+                    _complete_slot(op, slot.name, higher.source_of(definition, slot.name))
+            block.ops.append(op)
+
+
+def _complete_slot(op: Operator, slot: str, source: str | None) -> None:
+    likes = op.inputs.get(source or "", [])
+    variables = [op.block._find_var_recursive(n) for n in likes]
+    if not likes or not all(v is not None and v.has_dtype and v.dtype.is_floating for v in variables):
+        return
+    names = op.outputs.get(slot) or ["@EMPTY@"] * len(likes)
+    op.outputs[slot] = [_unused(op.block, like) if n == "@EMPTY@" else n for n, like in zip(names, likes, strict=True)]
+
+
+def _unused(block: Block, like: str) -> str:
+    v = block._find_var_recursive(like)
+    assert v is not None
+    return block.create_var(block.program.fresh_name(f"{like}@GRAD@UNUSED"), v._shape, v._dtype).name
+
+
+def _drop_unused_gradients(program: Program) -> None:
+    """Take away what `_complete_gradients` added: it need not be computed."""
+    for block in program.blocks:
+        for op in block.ops:
+            for seed in higher.seeds_of(OPS[op.type]) if op.type in OPS else ():
+                if op.inputs.get(seed) and all("@GRAD@UNUSED" in n for n in op.inputs[seed]):
+                    del op.inputs[seed]
+        added = {n for op in block.ops for n in op.input_arg_names}
+        block.ops = [op for op in block.ops if op.type != "fill_any_like" or "@GRAD@UNUSED" not in op.output_arg_names[0]
+                     or op.output_arg_names[0] in added]  # fmt: skip
+    read = {n for block in program.blocks for op in block.ops for n in op.input_arg_names}
+    for block in program.blocks:
+        for op in block.ops:
+            definition = OPS.get(op.type)
+            if definition is None or definition.gradient_of is None or inner_block(op) is not None:
+                continue
+            for slot, names in list(op.outputs.items()):
+                if not read.intersection(names) and any("@GRAD@UNUSED" in n for n in names):
+                    del op.outputs[slot]
+                    for n in names:
+                        block.vars.pop(n, None)
+
+
 def _append_scale(block: Block, i: int, v: Variable) -> str:
     """Append the operator that gives output `i` its name; bool outputs get none."""
     if not v.has_dtype or v.dtype is dtypes.bool_ or v.kind != "LOD_TENSOR":
@@ -784,6 +876,8 @@ def from_inference_program(program: Program) -> tuple[Program, list[str], list[s
     new = program.clone()
     if any(op.type == "recurrent" for block in new.blocks for op in block.ops):
         without_recurrent(new)
+    if any(op.type == "pylayer" for block in new.blocks for op in block.ops):
+        without_pylayer(new)
     main = new.global_block()
     feeds = [op for op in main.ops if op.type == "feed"]
     fetches = [op for op in main.ops if op.type == "fetch"]
@@ -817,6 +911,7 @@ def from_inference_program(program: Program) -> tuple[Program, list[str], list[s
     new.touch()
     outputs = [scaled[n] if n in drop else n for n in outputs]
     _check_complete(new, inputs, outputs, source)
+    _drop_unused_gradients(new)
     return new, inputs, outputs
 
 

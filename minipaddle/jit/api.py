@@ -82,6 +82,8 @@ class ProgramCache:
             concrete.main_program, [v.name for v in concrete.input_variables], concrete.captured,
             [v.name for v in concrete.output_variables],
         )  # fmt: skip
+        if concrete.attributes:
+            partial.refresh = concrete.read_attributes
         forms = self._forms.setdefault(key, [])
         self._made += 1
         entry = self._entries[key, self._made] = (concrete, partial)
@@ -233,6 +235,8 @@ class StaticFunction:
         """The traced form for `input_spec`, or the newest one when None is given. RuntimeError in static mode."""
         self._dynamic_only()
         newest = self._cache.last()[1][0] if len(self._cache) else None
+        if newest is not None and newest.attributes and newest.still_holds():
+            newest.read_attributes()  # a file keeps the present values
         self._cache.drop_stale()
         if input_spec is None and newest is not None and not len(self._cache) and self._declared is None:
             # the Layer was changed: trace anew what was traced last
@@ -344,7 +348,7 @@ class StaticFunction:
     def _write(self, entry: Entry, args: Sequence[Any]) -> Callable[[Sequence[Any]], Any] | None:
         """The written call for calls like this one, which `entry` just served."""
         concrete, partial = entry
-        if _precision() is not None or any(type(t) is not Tensor for t in args) or partial.recent is None:
+        if _precision() is not None or any(type(t) is not Tensor for t in args) or partial.recent is None or partial.refresh is not None:
             return None
         likes = [(t._data.shape, t._data.dtype, t._stop_gradient) for t in args]
         key = (entry, partial.recent, *likes)

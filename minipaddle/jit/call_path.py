@@ -93,7 +93,7 @@ class _Writer:
         self.recomputes = form is not None and partial.recompute
         self.compiled = partial.inference_with(tuple(lod_feeds)) if form is None or self.recomputes else form.forward
         n, m = len(partial.inputs), len(partial.captured)
-        self.spelled_out = m <= _SPELLED_OUT
+        self.spelled_out = m <= _SPELLED_OUT and partial.refresh is None
         self.tensors = [f"x{i}" for i in range(n)] + [f"c{i}" if self.spelled_out else f"captured[{i}]" for i in range(m)]
         self.arrays = [f"a{i}" for i in range(n)] + [f"b{i}" if self.spelled_out else f"b[{i}]" for i in range(m)]
         self.all_arrays = [*self.arrays[:n], *(self.arrays[n:] if self.spelled_out else ["*b"])]
@@ -135,9 +135,8 @@ class _Writer:
             ]
             if self.compiled.gives_lods:
                 lines.append(f"if lod_{r}: {t}._more().lod = lod_{r}")
-        for number, (u, buffer) in enumerate(zip(updates, self.partial.updated_tensors, strict=True)):
-            self.space[f"updated{number}"] = buffer
-            lines.append(f"updated{number}._data = {u} if type({u}) is ndarray else as_array({u})")
+        self.space["updated"] = self.partial.updated_tensors
+        lines += [f"updated[{number}]._data = {u} if type({u}) is ndarray else as_array({u})" for number, u in enumerate(updates)]
         lines += self.apart(outputs)
         if self.form is not None:
             lines += self.node(self.form, outputs, own)
@@ -192,9 +191,9 @@ class _Writer:
             changed = [f"state.arrays[{k}] is not {self.arrays[i]}" for k, i in enumerate(compiled.first)]
             changed += [f"state.versions[{k}] != {self.tensors[i]}._version[0]" for k, i in enumerate(compiled.first)]
         else:
-            first = [self.partial.captured[i - self.inputs] for i in compiled.first]
-            self.space["first"] = first
-            changed = ["not all(map(is_, state.arrays, [t._data for t in first]))", "state.versions != [t._version[0] for t in first]"]
+            self.space["first"] = [i - self.inputs for i in compiled.first]
+            changed = ["not all(map(is_, state.arrays, [b[i] for i in first]))"]
+            changed.append("state.versions != [captured[i]._version[0] for i in first]")
         lines.append(f"if {' or '.join(['state is None', 'state.xp is not xp', *changed])}: return ANOTHER")
         return [*(self.arrays[i] for i in compiled.second), "*state.made", *lods]
 
@@ -216,11 +215,15 @@ class _Writer:
     def node(self, form: TrainingForm, outputs: Sequence[str], own: Sequence[str]) -> list[str]:
         """The entry on the tape."""
         n = self.inputs
-        self.space |= {"form": form, "Node": self.partial.node_class, "next_rank": next_rank}
+        self.space |= {"form": form, "Node": self.partial.node_class, "next_rank": next_rank, "partial": self.partial}
+        tensors = self.tensors if self.spelled_out else [*self.tensors[:n], "*captured"]
         lods = [f"{x}._extra.lod" if name in self.lod_feeds else "None" for name, x in zip(self.partial.inputs, self.tensors, strict=False)]
         lines = [
             "node = Node.__new__(Node)",
             "node.rank, node.hooks, node.retained, node.form = next_rank(), None, None, form",
+            f"node.partial, node.tensors = partial, {_listed(tensors)}",
+            "node.versions = "
+            + (_listed(f"{t}._version[0]" for t in tensors) if self.spelled_out else "[t._version[0] for t in node.tensors]"),
             f"node.saved = {_listed([*(self.arrays[i] for i in form.saved_from_inputs), *own])}",
         ]
         if self.recomputes:
@@ -234,8 +237,8 @@ class _Writer:
             lines.append(f"v{k} = {self.tensors[i]}._version")
             checks.append(f"(v{k}, v{k}[0])")
         if not self.spelled_out:
-            self.space["watched"] = [self.partial.captured[i - n] for i in watched if i >= n]
-            checks.append("*[(t._version, t._version[0]) for t in watched]")
+            self.space["watched"] = [i - n for i in watched if i >= n]
+            checks.append("*[(captured[i]._version, captured[i]._version[0]) for i in watched]")
         lines.append(f"node.checks = {_listed(checks)}")
         if own:  # a result may lie in memory that the gradient needs
             self.space["shared_with"] = _shared_with
@@ -243,9 +246,9 @@ class _Writer:
         if self.spelled_out:
             lines.append(f"node.edges = {_listed(f'{self.tensors[i]}._edge or {self.tensors[i]}' for i in form.grad_positions)}")
         else:
-            self.space["leading"] = [self.partial.captured[i - n] for i in form.grad_positions if i >= n]
+            self.space["leading"] = [i - n for i in form.grad_positions if i >= n]
             first = [f"{self.tensors[i]}._edge or {self.tensors[i]}" for i in form.grad_positions if i < n]
-            lines.append(f"node.edges = {_listed([*first, '*[t._edge or t for t in leading]'])}")
+            lines.append(f"node.edges = {_listed([*first, '*[captured[i]._edge or captured[i] for i in leading]'])}")
         like = _listed(f"({outputs[i]}._data.shape, {outputs[i]}._data.dtype)" for i in form.seeds) if len(form.seeds) > 1 else "None"
         lines.append(f"node.out_like = {like}")
         for i, seed in form.differentiable:

@@ -18,9 +18,9 @@ from ..core.blocks import ARRAY_WRITES, EMPTY, reads, single_assignment, writes
 from ..core.context import context
 from ..core.program import Block, Operator, Program, Variable
 from ..core.tape import Node
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, make_tensor
 from ..errors import GradientError, NotSupportedError
-from ..ops.registry import OPS
+from ..ops.registry import OPS, Spec
 from .call_path import ANOTHER, CallPath, as_array, function_of, write_call
 
 __all__ = ["PartialProgram"]
@@ -30,8 +30,8 @@ class TrainingForm:
     """Forward and backward functions for one set of differentiated inputs."""
 
     __slots__ = (
-        "backward", "backward_lods", "differentiable", "failed", "forward", "grad_positions", "gradients", "operators", "outputs", "own",
-        "saved_from_inputs", "seeds", "watched",
+        "again", "backward", "backward_lods", "differentiable", "failed", "forward", "grad_positions", "gradients", "operators",
+        "outputs", "own", "saved_from_inputs", "seeds", "watched",
     )  # fmt: skip
 
     outputs: list[str]  # names of the results
@@ -46,6 +46,7 @@ class TrainingForm:
     own: int  # how many saved values the forward function returns
     grad_positions: list[int]  # positions among all inputs that the backward function gives gradients for
     differentiable: list[tuple[int, int]]  # (output, seed of its gradient); two outputs may be the same variable
+    again: PartialProgram | None  # what `gradients_of` makes
     backward_lods: list[tuple[bool, int]]  # lods that it takes: (of an input, its position) or (of a saved value, its number)
 
 
@@ -72,6 +73,7 @@ class PartialProgram:
         written = {n for op in block.ops if not uses_stored_statistics(op) for n in writes(op)}
         self.updated = [n for n in self.captured_names if n in written]
         self.updated_tensors = [captured[n] for n in self.updated]
+        self.refresh: Callable[[], dict[str, Tensor]] | None = None  # asked before each run for what was captured, where that may change
         self._inference: dict[tuple[str, ...], CompiledProgram] = {}  # by the inputs that come with a lod
         self._paths: dict[Any, CallPath] = {}  # kind of call -> how it is done
         self.recent: CallPath | None = None  # as it was done last
@@ -115,7 +117,7 @@ class PartialProgram:
         for op in backward_ops:
             _read_shape_elsewhere(block, op)
         form = TrainingForm()
-        form.seeds, form.saved_from_inputs, form.grad_positions, form.own, form.differentiable = [], [], [], 0, []
+        form.seeds, form.saved_from_inputs, form.grad_positions, form.own, form.differentiable, form.again = [], [], [], 0, [], None
         form.outputs, form.operators, form.watched = self.outputs, operators, []
         read = {n for op in backward_ops for n in reads(op)} | set(gradients.values())
         live_seeds = [(name, seed) for name, seed in zip(floating, seeds, strict=True) if seed in read]
@@ -159,6 +161,28 @@ class PartialProgram:
         form.differentiable = [(i, index_of[n]) for i, n in enumerate(self.outputs) if index_of[n] in form.seeds]
         return form
 
+    def gradients_of(self, form: TrainingForm) -> PartialProgram:
+        """The Program that computes what `form.backward` does from all feeds and the gradients of outputs.
+
+        It begins with the forward part, so that it can be differentiated itself.
+        """
+        if form.again is None:
+            if any(_is_random(op) for block in self.program.blocks for op in block.ops):
+                raise NotSupportedError(
+                    "create_graph=True through a function traced by to_static that draws random numbers (dropout, say) is not "
+                    "supported: the gradient of the gradient would need the same numbers again; call eval(), or the original function "
+                    "(f.dygraph_function, or paddle.jit.enable_to_static(False))"
+                )
+            program = self.program.clone()
+            single_assignment(program)
+            floating = [n for n in dict.fromkeys(self.outputs) if _is_floating(program.global_block().find_var(n))]
+            wanted = [self.feeds[i] for i in form.grad_positions]
+            seeds, gradients = append_gradients(program.global_block(), floating, wanted)
+            seed_of = dict(zip(floating, seeds, strict=True))
+            given = [seed_of[self.outputs[i]] for i in form.seeds]
+            form.again = PartialProgram(program, [*self.feeds, *given], {}, [gradients[n] for n in wanted])
+        return form.again
+
     # --- running
 
     @property
@@ -168,6 +192,10 @@ class PartialProgram:
 
     def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Results for `inputs` (one Tensor per feed); writes the tape when something needs a gradient."""
+        if self.refresh is not None:
+            captured = self.refresh()
+            self.captured[:] = [captured[n] for n in self.captured_names]
+            self.updated_tensors[:] = [captured[n] for n in self.updated]
         recent = self.recent
         if recent is not None:
             results = recent.function(inputs)
@@ -200,25 +228,31 @@ class PartialProgram:
 class ProgramNode(Node):
     """The tape entry of one training call of a Program; made by `call_path`.
 
+
     saved: what the backward function takes before the gradients. checks: (version cell, version) of what must not change.
+    tensors and versions: all feeds, for gradients of gradients.
     """
 
-    __slots__ = ("checks", "form", "lods", "out_like")
+    __slots__ = ("checks", "form", "lods", "out_like", "partial", "tensors", "versions")
 
+    partial: PartialProgram
     form: TrainingForm
     checks: list[tuple[list[int], int]]
     out_like: list[tuple[Any, Any]] | None  # shapes and dtypes of the results that have gradients, if there are several
     lods: Sequence[Any]
+    tensors: Sequence[Tensor]
+    versions: list[int]
+
+    def free(self) -> None:
+        self.saved = None
+        self.tensors = ()
 
     def name(self) -> str:
         return "run_program"
 
     def backward(self, d_outs: dict[Any, Any], create_graph: bool) -> Sequence[Any]:
         if create_graph:
-            raise NotSupportedError(
-                "create_graph=True through a function traced by to_static is not supported; call the original function "
-                "(f.dygraph_function, or paddle.jit.enable_to_static(False)) where second derivatives are needed"
-            )
+            return self._recorded_backward(d_outs)
         for cell, version in self.checks:
             if cell[0] != version:
                 raise GradientError(
@@ -246,6 +280,25 @@ class ProgramNode(Node):
                 results[i] = as_array(r)
         return results
 
+    def _recorded_backward(self, d_outs: dict[Any, Any]) -> Sequence[Any]:
+        """Gradients as Tensors that can be differentiated again."""
+        if self.lods:
+            raise NotSupportedError("create_graph=True through a traced function that was given ragged sequences is not supported")
+        if any(t._version[0] != version for t, version in zip(self.tensors, self.versions, strict=True)):
+            raise GradientError(
+                "a tensor that a traced Program was given was changed in place after the call; take gradients with create_graph=True "
+                "before changing it"
+            )
+        outputs = {i: Spec(*spec) for i, spec in zip(self.form.seeds, self.out_like or [], strict=False)}
+        seeds = []
+        for i in self.form.seeds:
+            if i in d_outs:
+                seeds.append(d_outs[i])
+            else:
+                module = backend.module_of([t._data for t in self.tensors])
+                seeds.append(make_tensor(module.zeros(outputs[i].shape, outputs[i].dtype)))
+        return self.partial.gradients_of(self.form).run([*self.tensors, *seeds])
+
 
 class RecomputedNode(ProgramNode):
     """The tape entry of a call that kept its inputs alone: `backward` runs the forward function first."""
@@ -257,8 +310,11 @@ class RecomputedNode(ProgramNode):
 
     def free(self) -> None:
         self.saved = self.arrays = None  # type: ignore[assignment]
+        self.tensors = ()
 
     def backward(self, d_outs: dict[Any, Any], create_graph: bool) -> Sequence[Any]:
+        if create_graph:
+            return self._recorded_backward(d_outs)
         form, kept = self.form, self.saved
         results = form.forward(backend.module_of(self.arrays), *self.arrays, *(lod for lod in self.given_lods if lod))
         result_lods: list[Any] = []

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..backend import xp as backend
 from ..core.blocks import has_effect, inner_block, reads, rename
+from ..core.custom_gradient import CUSTOM
 from ..core.program import Operator, Program, Variable
 from ..core.tensor import Parameter, Tensor, isinstance_strict
 from ..formats import atomic, detect, info, lod_tensor, pdmodel, pir_json
@@ -81,6 +82,12 @@ def save(layer: Any, path: str, input_spec: Any = None, **configs: Any) -> None:
     for name, concrete in methods.items():
         prefix = path if name == "forward" else f"{path}.{name}"
         program, feeds, fetches = _pruned(concrete, configs, name)
+        if any(op.type == CUSTOM for block in program.blocks for op in block.ops):
+            warnings.warn(
+                f"paddle.jit.save: method {name!r} uses a hand-written gradient (PyLayer); files do not hold it, so a Layer that is loaded "
+                "from them computes the same, but gets no gradient through it",
+                stacklevel=2,
+            )
         program, fetches = _with_cuts(program, fetches)
         inference = pdmodel.to_inference_program(program, feeds, fetches, effects=True)
         files[prefix + ".pdmodel"] = pdmodel.dumps(inference, callstack=True)

@@ -6,6 +6,7 @@ function returned.
 """
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -120,7 +121,8 @@ class ConcreteProgram:
     main_program: the Program. inputs: its feed Variables in order. outputs: result Variables in order. parameters: the
     Parameters it met. captured: variable name -> Tensor for parameters, buffers and constants. frozen: Python values read from
     outside, which are part of the Program. branches: (file:line, taken) -> how often a condition on Python values went that way.
-    code: function -> its rewritten text. facts: what the form was made for, in words; reason: why it was needed.
+    attributes: captured name -> (Layer, attribute) for Tensors that are no part of a Layer, just an attribute that may hold another one
+    at the next call. code: function -> its rewritten text. facts: what the form was made for, in words; reason: why it was needed.
     """
 
     def __init__(
@@ -148,6 +150,7 @@ class ConcreteProgram:
         self.parts: list[tuple[Layer, list[Any]]] = []  # the Layers that were called, and what they consisted of
         self.edits = 0
         self.gives_one = False  # a call gives one Tensor and does nothing else
+        self.attributes: dict[str, tuple[Layer, str]] = {}  # captured name -> the attribute that each call reads it from
         self.number_of_forward_ops = len(main_program.global_block().ops)
 
     def same_parts(self) -> bool:
@@ -159,6 +162,12 @@ class ConcreteProgram:
                     return False
             self.edits = edits[0]
         return True
+
+    def read_attributes(self) -> dict[str, Tensor]:
+        """`captured`, with the Tensors that now stand in attributes of Layers, such as a weight that a hook computes before each call."""
+        for name, (layer, attribute) in self.attributes.items():
+            self.captured[name] = _attribute(layer, attribute)
+        return self.captured
 
     def still_holds(self) -> bool:
         """Whether the Python values that are part of the Program are what they were."""
@@ -243,6 +252,12 @@ def trace(
     owner = getattr(function, "__self__", None)
     if isinstance(owner, Layer):
         recorder.layers.append((owner, ""))
+    def layers_met() -> list[Layer]:
+        tops = [owner, *notes.layers.values(), *(layer for layer, _ in recorder.layers)]
+        found = {id(one): one for top in tops if isinstance(top, Layer) for one in top.sublayers(include_self=True)}
+        return list(found.values())
+
+    recorder.read_anew = lambda t: _place_of(t, layers_met()) is not None
     with recording(recorder), enable_grad():
         body = convert.convert_function(function, main=True)
         result = body(*positional, **keywords) if self_argument is None else body(self_argument, *positional, **keywords)
@@ -266,8 +281,36 @@ def trace(
     made.effects = notes.effects
     made.gives_one = template is _ONE and not made.effects
     used = ([owner] if isinstance(owner, Layer) else []) + list(notes.layers.values())
+    met = layers_met()
+    registered = {id(t) for layer in met for part in (layer._parameters, layer._buffers) for t in part.values()}
+    for name, t in recorder.captured.items():
+        place = None if id(t) in registered else _place_of(t, met)
+        if place is not None:
+            made.attributes[name] = place
+            kind = functools.partial(_kind_of, *place)
+            made.frozen.append(convert.Guard(f"{type(place[0]).__name__}.{place[1]}", kind, kind()))
     made.parts, made.edits = [(layer, parts_of(layer)) for layer in used], edits[0]
     return made
+
+
+def _place_of(t: Tensor, layers: Sequence[Layer]) -> tuple[Layer, str] | None:
+    """The Layer and attribute that hold a Tensor."""
+    for layer in layers:
+        for space in (layer.__dict__, layer._buffers):
+            for name, value in space.items():
+                if value is t:
+                    return layer, name
+    return None
+
+
+def _attribute(layer: Layer, name: str) -> Any:
+    return layer.__dict__[name] if name in layer.__dict__ else layer._buffers[name]
+
+
+def _kind_of(layer: Layer, name: str) -> str:
+    """Shape and dtype of the Tensor in an attribute, as text."""
+    value = _attribute(layer, name)
+    return f"{value.dtype.name}{value.shape}" if isinstance_strict(value, Tensor) else type(value).__name__
 
 
 def dict_by_name(

@@ -38,6 +38,7 @@ from . import (
     sequence_rnn,
     vision,
     viterbi,
+    yolo,
 )
 
 # isort: split
@@ -47,5 +48,5 @@ __all__ = [
     "activation", "beam", "boxes", "control_flow", "conv", "creation", "crf", "detection", "elementwise", "embedding", "fft", "fused",
     "half_precision", "indexing", "legacy", "legacy_layers", "legacy_loss", "linalg", "lod_sharing", "loss", "manipulation", "matmul",
     "metric", "norm", "optimizer", "pool", "py_func", "quantize", "random", "rank_table", "reduction", "rnn", "sampled", "search",
-    "sequence", "sequence_rnn", "vision", "viterbi",
+    "sequence", "sequence_rnn", "vision", "viterbi", "yolo",
 ]  # fmt: skip

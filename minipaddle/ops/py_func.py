@@ -74,3 +74,18 @@ def _(xp, xs, outs, d_outs, *, backward_callable_id: int = -1, backward_skip_var
     arguments = [a for n, a in (*zip(in_names, xs), *zip(out_names, outs)) if n not in skipped]
     found = _called(xp, backward_callable_id, [*arguments, *d_outs], len(xs))
     return [xp.zeros_like(x) if g is None else g.astype(x.dtype, copy=False) for x, g in zip(xs, found)]
+
+
+@op("custom_gradient", "Raw*, X*, Saved*? -> Out*&", infer=lambda raws, xs, saved=None: list(raws))
+def custom_gradient(xp, raws, xs, saved=None):
+    """What a function with a hand-written gradient returned; see `core/custom_gradient.py`."""
+    return list(raws)
+
+
+@op("missing_gradient", "X, Given* -> Out", infer=lambda x, given: x, effect=True)
+def missing_gradient(xp, x, given):
+    """Stands where a hand-written gradient would be, in Programs that were read from files."""
+    raise NotSupportedError(
+        "a gradient through a function with a hand-written one (PyLayer) is asked for, but this Program was read from a file, and files do "
+        "not hold such gradients; use the Program that was built in this process"
+    )

@@ -175,10 +175,10 @@ class GradPlan:
     slots_out: tuple[Slot, ...]
     sources: tuple[tuple[str, int, bool], ...]
     targets: tuple[int, ...]
-    only_d_out: int  # the one visible output whose gradient the function takes; -1 if there are several, or it is a list
     takes_needs: bool
     attr_names: tuple[str, ...]
     all_attrs: bool  # the backward function takes every attribute, so they need no filtering
+    only_d_out: int = -1  # the one visible output whose gradient the function takes; -1 if there are several, or it is a list
     keep: dict[int, Callable[..., Any]] = field(default_factory=dict)  # made by the tape: what a node keeps, by the number of inputs
     run: Callable[..., Any] | None = None  # made by the tape: how a node calls `function`
 
@@ -271,8 +271,8 @@ class Op:
         if only >= 0 and self.outputs[only].many:
             only = -1
         self.grad = GradPlan(
-            function, slots_in, slots_out, tuple(sources), targets, only, "needs" in keywords,
-            tuple(self.attrs) if takes_all else names, takes_all or everything <= set(names),
+            function, slots_in, slots_out, tuple(sources), targets, "needs" in keywords,
+            tuple(self.attrs) if takes_all else names, takes_all or everything <= set(names), only,
         )  # fmt: skip
         OPS[self.grad_type] = _gradient_op(self)
         return function

@@ -6,13 +6,14 @@ from typing import Any
 
 from ..nn.clip import ClipGradBase
 from ..ops import optimizer as O
+from .fused import FusedUpdate
 from .lr import LRScheduler
 from .optimizer import Accumulator, Optimizer, needed
 
 __all__ = ["Adagrad"]
 
 
-class Adagrad(Optimizer):
+class Adagrad(FusedUpdate, Optimizer):
     """Steps over the root of the sum of all squared gradients so far (Duchi et al. 2011).
 
     initial_accumulator_value: what these sums start from. Parameter groups may set "epsilon". The other arguments are those
@@ -21,6 +22,7 @@ class Adagrad(Optimizer):
 
     op, type = O.adagrad, "adagrad"
     _slots = (Accumulator("Moment", "moment", "initial_accumulator_value"),)
+    _shared = ("epsilon",)
 
     def __init__(
         self,

@@ -8,13 +8,14 @@ from typing import Any
 from ..nn.clip import ClipGradBase
 from ..ops import optimizer as O
 from .adam import MOMENTS
+from .fused import FusedUpdate
 from .lr import LRScheduler
 from .optimizer import Optimizer, needed
 
 __all__ = ["Lamb"]
 
 
-class Lamb(Optimizer):
+class Lamb(FusedUpdate, Optimizer):
     """Adam's step scaled, per parameter, to the norm of that parameter (You et al. 2020).
 
     lamb_weight_decay: decay added to the step before it is scaled. exclude_from_weight_decay_fn: function of a parameter;
@@ -24,6 +25,7 @@ class Lamb(Optimizer):
 
     op, type = O.lamb, "lamb"
     _slots = MOMENTS
+    _shared, _own = ("beta1", "beta2", "epsilon", "always_adapt"), ("weight_decay",)
 
     def __init__(
         self,

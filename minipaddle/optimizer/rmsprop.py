@@ -6,13 +6,14 @@ from typing import Any
 
 from ..nn.clip import ClipGradBase
 from ..ops import optimizer as O
+from .fused import FusedUpdate
 from .lr import LRScheduler
 from .optimizer import Accumulator, Optimizer, needed
 
 __all__ = ["RMSProp"]
 
 
-class RMSProp(Optimizer):
+class RMSProp(FusedUpdate, Optimizer):
     """Steps over the root mean square of recent gradients (Tieleman & Hinton 2012).
 
     rho: how slowly the mean follows. momentum: share of the last step that is kept. centered: take the variance rather
@@ -24,6 +25,7 @@ class RMSProp(Optimizer):
     _slots = (
         Accumulator("Moment", "momentum"), Accumulator("MeanSquare", "mean_square"), Accumulator("MeanGrad", "mean_grad"),
     )  # fmt: skip
+    _shared = ("decay", "epsilon", "momentum", "centered")
 
     def __init__(
         self,

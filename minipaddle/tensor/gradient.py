@@ -8,6 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..core import tape
+from ..core.backward import gradients as program_gradients
+from ..core.blocks import has_blocks
+from ..core.context import context
+from ..core.program import Variable
 from ..core.tensor import Tensor, isinstance_strict, tensor_method
 from ..errors import MisusedTensorError, NotSupportedError, WrongTypeError
 
@@ -92,6 +96,8 @@ def grad(
     no_grad_vars: tensors that count as constants. No ``.grad`` changes. Returns a list, in which an input that plays no
     part has None if `allow_unused`, else ValueError. AssertionError for arguments of the wrong type.
     """
+    if context.recorder is not None and context.recorder.tracing and _any_variable(outputs):
+        return _traced(outputs, inputs, grad_outputs, create_graph, only_inputs, allow_unused, no_grad_vars)
     outs, ins = tensors_of(outputs, "outputs"), tensors_of(inputs, "inputs")
     seeds = seeds_of(grad_outputs, outs, "grad_outputs")
     if no_grad_vars is None:
@@ -106,6 +112,56 @@ def grad(
     if retain_graph is not None:
         flag_of(retain_graph, "retain_graph")
     return tape.grad(outs, ins, seeds, True, create_graph, flag_of(allow_unused, "allow_unused"), constants)
+
+
+def _any_variable(value: Any) -> bool:
+    return any(isinstance_strict(v, Variable) for v in (value if isinstance(value, (list, tuple)) else [value]))
+
+
+def _traced(
+    outputs: Any, inputs: Any, grad_outputs: Any, create_graph: Any, only_inputs: Any, allow_unused: Any, no_grad_vars: Any
+) -> list[Any]:
+    """`grad` inside of a traced function: gradient operators go into its Program, and may be differentiated like others."""
+    recorder: Any = context.recorder
+    if not flag_of(only_inputs, "only_inputs"):
+        raise MisusedTensorError("only_inputs=False is not supported, as in Paddle; use backward() instead")
+    if has_blocks(recorder.program) or recorder.block.idx:
+        raise NotSupportedError(
+            "paddle.grad inside of a traced function that has loops or branches on Tensors is not supported; call it before them, or "
+            "keep it out of the traced function"
+        )
+
+    def variables(value: Any, name: str) -> list[Any]:
+        items = list(value) if isinstance(value, (list, tuple, set)) else [value]
+        if not items:
+            raise MisusedTensorError(f"{name} must not be empty")
+        for v in items:
+            if not (isinstance_strict(v, Tensor) or isinstance_strict(v, Variable)):
+                raise MisusedTensorError(f"{name} must be a Tensor or a list of Tensors, got {type(v).__name__} {str(v)[:60]}")
+        return [v if isinstance_strict(v, Variable) else recorder.capture(v) for v in items]
+
+    outs, ins = variables(outputs, "outputs"), variables(inputs, "inputs")
+    seeds: list[Any] | None = None
+    if grad_outputs is not None:
+        given = list(grad_outputs) if isinstance(grad_outputs, (list, tuple)) else [grad_outputs]
+        if len(given) != len(outs):
+            raise MisusedTensorError(f"grad_outputs has {len(given)} entries for {len(outs)} tensors; None stands for ones")
+        seeds = [None if g is None else variables(g, "grad_outputs")[0] for g in given]
+    constants = variables(no_grad_vars, "no_grad_vars") if no_grad_vars else []
+    first = len(recorder.block.ops)
+    found = program_gradients(outs, ins, seeds, constants) or [None] * len(ins)
+    for op in recorder.block.ops[first:]:
+        op.attrs["op_role"] = 0  # for the Program these are ordinary operators
+    for number, (v, g) in enumerate(zip(ins, found, strict=True)):
+        if g is None and not flag_of(allow_unused, "allow_unused"):
+            raise ValueError(
+                f"paddle.grad: input number {number} ({v.name!r}) does not lead to any of the outputs, or has "
+                "stop_gradient=True; pass allow_unused=True to get None for it"
+            )
+        if g is not None:
+            g._stop_gradient = not flag_of(create_graph, "create_graph")
+            g.cut = not create_graph
+    return found
 
 
 class TensorHookRemoveHelper:

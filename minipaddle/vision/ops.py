@@ -14,13 +14,14 @@ from ..nn import Layer
 from ..nn.initializer import Normal
 from ..ops import boxes as B
 from ..ops import detection as D
+from ..ops import yolo as Y
 from ..tensor.creation import to_tensor
 from ..tensor.manipulation import gather
 from ..tensor.search import argsort
 
 __all__ = [
     "DeformConv2D", "PSRoIPool", "RoIAlign", "RoIPool", "box_coder", "deform_conv2d", "distribute_fpn_proposals",
-    "generate_proposals", "matrix_nms", "nms", "prior_box", "psroi_pool", "roi_align", "roi_pool", "yolo_box",
+    "generate_proposals", "matrix_nms", "nms", "prior_box", "psroi_pool", "roi_align", "roi_pool", "yolo_box", "yolo_loss",
 ]  # fmt: skip
 
 
@@ -215,6 +216,24 @@ def yolo_box(
         B.yolo_box, x, img_size, anchors=[int(a) for a in anchors], class_num=int(class_num), conf_thresh=float(conf_thresh),
         downsample_ratio=int(downsample_ratio), clip_bbox=bool(clip_bbox), scale_x_y=float(scale_x_y), iou_aware=bool(iou_aware),
         iou_aware_factor=float(iou_aware_factor),
+    )  # fmt: skip
+
+
+def yolo_loss(
+    x: Any, gt_box: Any, gt_label: Any, anchors: Sequence[int], anchor_mask: Sequence[int], class_num: int, ignore_thresh: float,
+    downsample_ratio: int, gt_score: Any = None, use_label_smooth: bool = True, name: str | None = None, scale_x_y: float = 1.0,
+) -> Any:  # fmt: skip
+    """The loss of a YOLOv3 head for each image: [N].
+
+    x: [N, len(anchor_mask) * (5 + class_num), H, H]. gt_box: [N, B, 4], centres, widths and heights as shares of the image; rows of
+    zeros fill up. gt_label: int32 [N, B]. gt_score: [N, B], weights of the boxes (default ones). anchors: widths and heights in pixels;
+    anchor_mask: which of them this head predicts. downsample_ratio: pixels of the image per cell. Cells whose box covers a true box by
+    more than ignore_thresh, but stand for none, have no share in the loss.
+    """
+    return call(
+        Y.yolov3_loss, x, gt_box, gt_label, gt_score, anchors=[int(a) for a in anchors], anchor_mask=[int(a) for a in anchor_mask],
+        class_num=int(class_num), ignore_thresh=float(ignore_thresh), downsample_ratio=int(downsample_ratio),
+        use_label_smooth=bool(use_label_smooth), scale_x_y=float(scale_x_y),
     )  # fmt: skip
 
 

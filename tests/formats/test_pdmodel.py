@@ -418,6 +418,7 @@ def test_types_of_unknown_operators_are_guessed():
     assert found.attr_types["b"] == "LONG"
 
 
+@pytest.mark.filterwarnings("ignore:the Program holds second derivatives")
 def test_every_defined_operator_can_be_written():
     """Each definition's defaults fit the types it declares."""
     for name, definition in list(registry.OPS.items()):

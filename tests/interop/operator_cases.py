@@ -52,6 +52,8 @@ PROPOSED = "RpnRois, RpnRoiProbs, RpnRoisNum"
 HEAD = {"Scores": floats(2, 3, 4, 5, low=0.0), "BboxDeltas": floats(2, 12, 4, 5), "Anchors": ANCHORS, "Variances": SPREAD}
 ROIS = boxes(17, 400)
 POOLED = {"pooled_height": 2, "pooled_width": 3, "spatial_scale": 0.5}
+YOLO_LOSS = {"anchors": [10, 13, 16, 30, 33, 23, 30, 61], "anchor_mask": [0, 1, 3], "class_num": 3, "ignore_thresh": 0.4,
+             "downsample_ratio": 16, "use_label_smooth": True, "scale_x_y": 1.0}  # fmt: skip
 CONV = {"strides": [2, 1], "paddings": [1, 2], "dilations": [1, 2], "groups": 1, "deformable_groups": 2, "im2col_step": 1}
 DEFORM = {"Input": floats(2, 4, 7, 8), "Offset": floats(2, 36, 4, 8, low=-1.5, high=1.5), "Filter": floats(6, 4, 3, 3)}
 
@@ -116,6 +118,10 @@ CASES = [
     *(case("fake_channel_wise_quantize_dequantize_abs_max", {"X": floats(3, 4, 2, 2)}, "Out, OutScale",
            {"quant_axis": axis, "bit_length": 8, "round_type": 1}) for axis in (0, 1)),
     case("fake_quantize_dequantize_abs_max", {"X": floats(3, 4)}, "Out, OutScale", {"bit_length": 8, "round_type": 1}),
+    *(case("yolov3_loss", {"X": floats(2, 24, 8, 8, low=-2, high=2), "GTBox": floats(2, 6, 4, low=0.01, high=0.5),
+                           "GTLabel": np.array([[0, 1, 2, 0, 1, 2], [2, 2, 1, 1, 0, 0]], "int32"), **score},
+           "Loss, ObjectnessMask, GTMatchMask", {**YOLO_LOSS, **more})
+      for score, more in (({}, {}), ({"GTScore": floats(2, 6, low=0)}, {"use_label_smooth": False, "scale_x_y": 1.1}))),
 ]  # fmt: skip
 
 

@@ -180,6 +180,29 @@ def loop(rng):
     return loss, {"x": random(rng, 5, 4)}
 
 
+@net
+def penalty(rng):
+    x = static.data("x", [None, 1, 6, 6])
+    x.stop_gradient = False
+    h = F.leaky_relu(static.nn.conv2d(x, 4, 3), 0.2)
+    y = static.nn.fc(paddle.tanh(static.nn.fc(h, 8)), 1)
+    (g,) = static.gradients([y], [x])
+    loss = paddle.mean(paddle.square(paddle.sum(paddle.square(g), axis=[1, 2, 3]) - 1.0)) + paddle.mean(y)
+    paddle.optimizer.Adam(0.01).minimize(loss)
+    return loss, {"x": random(rng, 5, 1, 6, 6)}
+
+
+@net
+def equation(rng):
+    x = static.data("x", [None, 2])
+    x.stop_gradient = False
+    u = static.nn.fc(F.sigmoid(static.nn.fc(paddle.sin(static.nn.fc(x, 8)), 8)), 1)
+    (g,) = static.gradients([u], [x])
+    loss = paddle.mean(paddle.square(g[:, 0:1] + u * g[:, 1:2]))
+    paddle.optimizer.Adam(0.01).minimize(loss)
+    return loss, {"x": random(rng, 5, 2)}
+
+
 def save_all(folder: str) -> dict[str, Any]:
     """Build, save with `static.save`, and train each network; returns losses by name."""
     paddle.enable_static()

@@ -340,13 +340,6 @@ def test_rollback() -> None:
     assert net(paddle.ones([1, 2])).shape == [1, 2]
 
 
-def test_second_derivative_is_refused_not_wrong() -> None:
-    f = paddle.jit.to_static(lambda x: x * x * x)
-    x = paddle.to_tensor([2.0], stop_gradient=False)
-    with pytest.raises(NotImplementedError, match="dygraph_function"):
-        paddle.grad(f(x), x, create_graph=True)
-
-
 def test_two_calls_before_one_backward() -> None:
     net = paddle.jit.to_static(nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1D(4)))
     loss = (net(data(4, seed=1)) * net(data(4, seed=2))).sum()

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from minipaddle.backend import kernels
+from minipaddle.ops.registry import OPS
 
 SHAPES = [(7, 5), (5,), (), (0, 3), (1,), (40, 1000)]
 DTYPES = ["float32", "float64"]
@@ -241,3 +242,70 @@ def test_squared_norms(kernel, dtype):
     assert kernel("squared_norms")([np.zeros(3, "int64")]) is None
     assert kernel("squared_norms")([np.zeros((4, 4), dtype).T[1:]]) is None
     assert kernel("squared_norms")([]) == []
+
+
+POWERS = ("moment1", "moment2", "beta1_pow", "beta2_pow")
+MEANS = ("moment1", "moment2", "mean_grad")
+
+
+def rmsprop_settings(centered):
+    return {"decay": 0.9, "epsilon": 1e-6, "momentum": 0.8, "centered": centered}
+
+
+def lamb_settings(always_adapt):
+    return {"beta1": 0.9, "beta2": 0.99, "epsilon": 1e-6, "always_adapt": always_adapt}
+
+
+# name -> accumulators, settings of all parameters, settings of each
+UPDATES = {
+    "rmsprop": (MEANS, rmsprop_settings(False), {}),
+    "rmsprop centered": (MEANS, rmsprop_settings(True), {}),
+    "adagrad": (("moment2",), {"epsilon": 1e-6}, {}),
+    "lamb": (POWERS, lamb_settings(False), {"weight_decay": [0.0, 0.1, 0.2, 0.0, 0.1, 0.2]}),
+    "lamb adapting": (POWERS, lamb_settings(True), {"weight_decay": 0.0}),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("l2, scale", [(0.0, 1.0), (0.1, 0.5)])
+@pytest.mark.parametrize("name", list(UPDATES))
+def test_update_is_that_of_the_operator(kernel, dtype, l2, scale, name):
+    (slots, shared, own), op = UPDATES[name], OPS[name.split()[0]]
+    now, cache = state(dtype), kernels.BufferCache()
+    now["mean_grad"] = [np.zeros_like(p) for p in now["params"]]
+    expected = {s: [a.astype("float64") for a in now[s]] for s in ("params", *slots)}
+    rates = [0.01 * (i + 1) for i in range(len(SHAPES))]
+    for step in range(3):
+        grads = gradients(dtype, step)
+        assert kernel(op.type)(
+            cache, now["params"], grads, *(now[s] for s in slots), rates, *shared.values(), *own.values(), l2, scale
+        )
+        for i, g in enumerate(grads):
+            old = {s: expected[s][i] for s in ("params", *slots)}
+            g, rate = scale * g.astype("float64") + l2 * old["params"], np.array([rates[i]])
+            attrs = shared | {k: v[i] if isinstance(v, list) else v for k, v in own.items()}
+            if op.type == "rmsprop":
+                new = op.forward(np, old["params"], old["moment2"], g, old["moment1"], rate, old["mean_grad"], **attrs)
+            elif op.type == "adagrad":
+                new = op.forward(np, old["params"], g, old["moment2"], rate, **attrs)
+            else:
+                new = op.forward(np, old["params"], g, rate, *(old[s] for s in slots), **attrs)
+            for s, value in zip(("params", *slots), new):
+                if s != "mean_grad" or shared["centered"]:
+                    expected[s][i] = value
+    for s in ("params", *slots):
+        for got, want in zip(now[s], expected[s]):
+            close(got, want.reshape(got.shape), dtype)
+
+
+def test_update_refuses_what_it_cannot_serve(kernel):
+    now, grads = state("float32"), gradients("float32")
+    before = copy.deepcopy(now["params"])
+    grads[-1] = grads[-1].astype("float64")
+    assert kernel("adagrad")(None, now["params"], grads, now["moment1"], 0.1, 1e-6, 0.0, 1.0) is False
+    for a, b in zip(now["params"], before):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match="accumulator 1 has"):
+        kernel("adagrad")(None, now["params"], grads, now["moment1"][:1], 0.1, 1e-6, 0.0, 1.0)
+    with pytest.raises(TypeError, match="adagrad"):
+        kernel("adagrad")(None, now["params"], grads, now["moment1"], 0.1, 1e-6)

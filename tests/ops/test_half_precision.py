@@ -9,7 +9,6 @@ import pytest
 
 import minipaddle as paddle
 from minipaddle import nn
-from minipaddle.errors import NotSupportedError
 from minipaddle.nn import functional as F
 
 pytest.importorskip("ml_dtypes")
@@ -126,9 +125,3 @@ def test_programs_in_bfloat16() -> None:
         np.testing.assert_array_equal(a, b)
     finally:
         paddle.disable_static()
-
-
-def test_static_amp_names_what_there_is() -> None:
-    for name in ("decorate", "fp16_guard", "CustomOpLists"):
-        with pytest.raises(NotSupportedError, match="auto_cast"):
-            getattr(paddle.static.amp, name)()

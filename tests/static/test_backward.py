@@ -5,7 +5,6 @@ import pytest
 
 import minipaddle as paddle
 from minipaddle import static
-from minipaddle.errors import NotSupportedError
 
 
 def run(feed: dict[str, object], *fetches: object) -> list[np.ndarray]:
@@ -66,14 +65,6 @@ def test_no_grad_set_and_parameter_list() -> None:
         static.append_backward("loss")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="one element"):
         static.append_backward(x * 1.0)
-
-
-def test_second_derivatives_are_refused() -> None:
-    x = static.data("x", [2])
-    x.stop_gradient = False
-    (dx,) = static.gradients([paddle.sum(x * x * x)], [x])
-    with pytest.raises(NotSupportedError, match="create_graph"):
-        static.gradients([paddle.sum(dx * dx)], [x])
 
 
 def test_two_losses_two_optimizers() -> None:

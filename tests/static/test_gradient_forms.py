@@ -74,7 +74,5 @@ def test_layers_of_static_nn_on_sequences_and_others() -> None:
     moved = static.nn.deform_conv2d(picture, offset, mask, 4, 3, padding=1)
     assert pooled.shape == (-1, 3) and moved.shape == (1, 4, 5, 5)
     assert static.nn.static_pylayer(lambda a: a * 2, [x]).stop_gradient
-    with pytest.raises(paddle.errors.NotSupportedError, match="py_func"):
-        static.nn.static_pylayer(lambda a: a * 2, [x], lambda d: d)
     with pytest.raises(paddle.errors.NotSupportedError, match="batch_norm"):
         static.nn.data_norm(x)

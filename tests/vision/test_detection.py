@@ -72,6 +72,33 @@ def test_yolo_boxes_sit_in_their_cells() -> None:
     np.testing.assert_allclose(scores.numpy()[0, 2], 0.5, rtol=1e-3)
 
 
+def test_yolo_loss_trains_a_head() -> None:
+    paddle.seed(0)
+    x = paddle.rand([2, 16, 4, 4])
+    x.stop_gradient = False
+    box = tensor([[[0.4, 0.6, 0.3, 0.5], [0, 0, 0, 0]], [[0.9, 0.2, 0.1, 0.1], [0.3, 0.3, 0.4, 0.5]]])
+    label = tensor([[1, 0], [2, 0]], "int32")
+    settings = {"anchors": [10, 13, 33, 23], "anchor_mask": [0, 1], "class_num": 3, "ignore_thresh": 0.5, "downsample_ratio": 16}
+    losses = []
+    for _ in range(30):
+        loss = ops.yolo_loss(x, box, label, **settings)
+        assert loss.shape == [2]
+        (g,) = paddle.grad(loss.sum(), x)
+        x = (x - 0.5 * g).detach()
+        x.stop_gradient = False
+        losses.append(float(loss.sum()))
+    assert losses[-1] < 0.5 * losses[0]
+    np.testing.assert_allclose(  # what Paddle 2.6.2 computes
+        ops.yolo_loss(paddle.zeros([2, 16, 4, 4]), box, label, **settings).numpy(), [28.437711715698242, 34.94346618652344], rtol=1e-5
+    )
+    with pytest.raises(ValueError, match="anchor_mask"):
+        ops.yolo_loss(x, box, label, **{**settings, "anchor_mask": [0, 2]})
+    with pytest.raises(ValueError, match="GTLabel"):
+        ops.yolo_loss(x, box, label[:, :1], **settings)
+    with pytest.raises(ValueError, match="high as wide"):
+        ops.yolo_loss(x[:, :, :2], box, label, **settings)
+
+
 def test_they_stand_in_programs() -> None:
     @paddle.jit.to_static(input_spec=[paddle.static.InputSpec([None, 7, None, None]), paddle.static.InputSpec([None, 2], "int32")])
     def detect(x, size):

@@ -67,6 +67,7 @@ __all__ = [
     "trace",
     "unique_with_counts",
     "yolo_box",
+    "yolov3_loss",
 ]
 
 
@@ -648,6 +649,38 @@ def yolo_box(
         conf_thresh=float(conf_thresh),
         downsample_ratio=downsample_ratio,
         clip_bbox=clip_bbox,
+        scale_x_y=float(scale_x_y),
+        name=name,
+    )
+
+
+def yolov3_loss(
+    x: Any,
+    gt_box: Any,
+    gt_label: Any,
+    anchors: Any,
+    anchor_mask: Any,
+    class_num: int,
+    ignore_thresh: float,
+    downsample_ratio: int,
+    gt_score: Any = None,
+    use_label_smooth: bool = True,
+    name: str | None = None,
+    scale_x_y: float = 1.0,
+) -> Any:
+    """The loss of YOLOv3 for each picture."""
+    return run(
+        "yolov3_loss",
+        x,
+        gt_box,
+        gt_label,
+        gt_score,
+        anchors=list(anchors),
+        anchor_mask=list(anchor_mask),
+        class_num=class_num,
+        ignore_thresh=float(ignore_thresh),
+        downsample_ratio=downsample_ratio,
+        use_label_smooth=use_label_smooth,
         scale_x_y=float(scale_x_y),
         name=name,
     )

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from ...core.custom_gradient import record
+from ...core.program import Variable
 from ...errors import NotSupportedError
 from ...nn.initializer import Assign, Normal
 from ...nn.param_attr import ParamAttr
 from ..helper import Helper
-from ..program import static_only
+from ..program import static_only, static_recorder
 
 __all__ = ["data_norm", "deform_conv2d", "nce", "static_pylayer"]
 
@@ -149,17 +151,24 @@ def static_pylayer(
     name: str | None = None,
     return_names: Any = None,
 ) -> Any:
-    """`forward_fn(*inputs)`, recorded in place; without `backward_fn` no gradient flows back, as in Paddle.
+    """`forward_fn(*inputs)` with a gradient of its own: ``backward_fn(*gradients of the results)``, one result per input.
 
-    NotSupportedError for a `backward_fn`.
+    inputs: a list; what of it are Variables has gradients. Without `backward_fn` no gradient flows back, and ValueError if an input
+    wants one, as in Paddle. A Program that is read from a file has lost the gradient.
     """
-    if backward_fn is not None:
-        raise NotSupportedError(
-            "static.nn.static_pylayer: a backward_fn is not supported; write the function with static.py_func(backward_func=...), or as a "
-            "paddle.autograd.PyLayer in dynamic mode"
-        )
-    found = forward_fn(*inputs)
-    for v in found if isinstance(found, (list, tuple)) else [found]:
-        if v is not None:
-            v.stop_gradient = True
-    return found
+    if not isinstance(inputs, list):
+        raise AssertionError(f"static_pylayer: inputs must be a list, got {type(inputs).__name__}")
+    variables = [v for v in inputs if isinstance(v, Variable)]
+    if backward_fn is None:
+        for v in variables:
+            if not v.stop_gradient:
+                raise ValueError(
+                    "``stop_gradient`` attr of all inputs to ``forward_fn`` are expected to be True, when ``backward_fn == None``, but "
+                    f"{v.name}.stop_gradient got {v.stop_gradient}"
+                )
+        found = forward_fn(*inputs)
+        for v in found if isinstance(found, (list, tuple)) else [found]:
+            if v is not None:
+                v.stop_gradient = True
+        return found
+    return record("static_pylayer", lambda: forward_fn(*inputs), backward_fn, variables, static_recorder("static_pylayer"))

@@ -9,6 +9,10 @@ from tests.ops.caselib import case, distinct, each, flat, normal, uniform, value
 BOXES = value([[0.3, 0.2, 4.1, 3.7], [1.2, 1.1, 1.6, 9.5], [-2.0, 0.4, 3.3, 2.9]], "float64", False)
 COUNTS = value([1, 2], "int32")
 SORTED = value([[0, 0, 2, 2], [0.1, 0, 2, 2], [1, 1, 3, 3], [5, 5, 6, 6], [5, 5, 6, 6.2]], "float64", False)
+TRUE_BOXES = [
+    [[0.3, 0.4, 0.2, 0.25], [0.31, 0.42, 0.15, 0.2], [0.8, 0.1, 0.5, 0.4], [0, 0, 0, 0]],
+    [[0.55, 0.95, 0.3, 0.6], [0.1, 0.1, 0.6, 0.35], [0.7, 0.6, 0.15, 0.21], [0.5, 0.5, 0.4, 0]],
+]  # two in one cell, and some filling
 
 CASES = flat(
     case(
@@ -132,6 +136,31 @@ CASES = flat(
         conf_thresh=0.4,
         clip_bbox=each(True, False),
         grad=False,
+    ),
+    case(
+        "yolov3_loss",
+        normal(2, 16, 4, 4),
+        value(TRUE_BOXES, "float64", False),
+        value([[0, 2, 1, 0], [1, 0, 2, 2]], "int32"),
+        value([[1.0, 0.5, 0.25, 1.0], [0.75, 1.0, 0.3, 1.0]], "float64", False),
+        anchors=[10, 13, 16, 30, 33, 23],
+        anchor_mask=[0, 2],
+        class_num=3,
+        ignore_thresh=0.3,
+        downsample_ratio=16,
+        use_label_smooth=each(True, False),
+        scale_x_y=each(1.0, 1.2),
+    ),
+    case(
+        "yolov3_loss",
+        value(np.zeros((1, 6, 1, 1))),
+        value(np.zeros((1, 2, 4)), "float64", False),
+        value(np.zeros((1, 2)), "int32"),
+        anchors=[10, 13],
+        anchor_mask=[0],
+        class_num=1,
+        name="no objects",
+        expect=lambda x, b, c: (np.log([2.0]), np.zeros((1, 1, 1, 1)), np.full((1, 2), -1)),
     ),
     case("iou_similarity", BOXES, SORTED, box_normalized=each(True, False), grad=False),
     case(
