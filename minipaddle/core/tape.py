@@ -456,7 +456,7 @@ def _walk(
     try:
         while heap:
             node, d_outs = pending.pop(heapq.heappop(heap))
-            if node.freed:
+            if node.freed and (wanted is None or wanted[node]):  # else only its outputs were asked for
                 raise RepeatedBackwardError(
                     f"backward() reached operator {node.name()} a second time, but its saved values were freed by the first "
                     "backward(); call backward(retain_graph=True) the first time"
