@@ -214,12 +214,13 @@ class PyLayer(PyLayerContext):
         needed = context.grad_enabled and any(not t.stop_gradient for t in inputs)
         ctx = PyLayerContext()
         if context.recorder is not None:
-            if not needed:
-                return cls.forward(ctx, *args, **kwargs)
             recorder: Any = context.recorder
+            forward = recorder.converted(cls.forward)
+            if not needed:
+                return forward(ctx, *args, **kwargs)
             given = [recorder.variable(t, OPS["assign"], "X") for t in inputs]
             return record(
-                f"{cls.__name__}.forward", lambda: cls.forward(ctx, *args, **kwargs), functools.partial(cls._recorded_backward, ctx, slots),
+                f"{cls.__name__}.forward", lambda: forward(ctx, *args, **kwargs), functools.partial(cls._recorded_backward, ctx, slots),
                 given, recorder, lambda v: not any(v is x for x in ctx.non_differentiable),
             )  # fmt: skip
         edges = [[edge_of(t) for t in s] if type(s) is list else edge_of(s) for s in slots]
@@ -250,7 +251,8 @@ class PyLayer(PyLayerContext):
     @classmethod
     def _recorded_backward(cls, ctx: PyLayerContext, slots: Sequence[Any], *gradients: Any) -> list[Any]:
         """`backward` while a Program is recorded: one gradient for each tensor, those in lists too."""
-        found = cls.backward(ctx, *gradients)
+        assert context.recorder is not None
+        found = context.recorder.converted(cls.backward)(ctx, *gradients)
         results = list(found) if isinstance(found, (list, tuple)) else [found]
         if len(slots) == 1 and type(slots[0]) is list and not (len(results) == 1 and isinstance(results[0], (list, tuple))):
             results = [results]

@@ -27,6 +27,7 @@ class Recorder:
 
     tracing = False
     notes: Any = None
+    converted: Callable[[Any], Any] = staticmethod(lambda function: function)  # a user's function as it is to be run
 
     def __init__(self, program: Program) -> None:
         self.program = program

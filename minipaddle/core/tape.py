@@ -484,7 +484,7 @@ def _walk(
             if not heap:
                 break
             node, d_outs = pending.pop(heappop(heap))
-            if node.saved is None:
+            if node.saved is None and (wanted is None or wanted[node]):  # else only its outputs were asked for
                 raise RepeatedBackwardError(
                     f"backward() reached operator {node.name()} a second time, but its saved values were freed by the first "
                     "backward(); call backward(retain_graph=True) the first time"

@@ -522,7 +522,10 @@ class StaticFunction:
             if concrete.frozen:
                 lines.append(f"     built in: {'; '.join(map(repr, concrete.frozen[:12]))}{' ...' if len(concrete.frozen) > 12 else ''}")
             if concrete.captured:
-                constants = [n for n, t in concrete.captured.items() if not (isinstance_strict(t, Parameter) or t.persistable)]
+                known = concrete.attributes
+                constants = [
+                    n for n, t in concrete.captured.items() if not (isinstance_strict(t, Parameter) or t.persistable or n in known)
+                ]
                 if constants:
                     lines.append(f"     constant Tensors: {', '.join(constants[:12])}{' ...' if len(constants) > 12 else ''}")
         if self._shapes_alone(programs):

@@ -257,6 +257,7 @@ def trace(
         found = {id(one): one for top in tops if isinstance(top, Layer) for one in top.sublayers(include_self=True)}
         return list(found.values())
 
+    recorder.converted = convert.convert_function
     recorder.read_anew = lambda t: _place_of(t, layers_met()) is not None
     with recording(recorder), enable_grad():
         body = convert.convert_function(function, main=True)

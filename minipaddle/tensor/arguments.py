@@ -145,6 +145,8 @@ def constant(array: np.ndarray[Any, Any], place: Any = None, like: Any = None) -
         return call(M.complex_, constant(array.real.copy()), constant(array.imag.copy()))
     target = dtypes.from_numpy(array.dtype)
     carrier = target.name if target.name in C.ASSIGN_SLOTS else "float32" if target.is_floating else "int32"
+    if carrier == "float64" and _fits_float32(array):
+        carrier = "float32"  # as Paddle has it; Paddle 3 reads no float64 values here
     values = array.astype(carrier).reshape(-1).tolist()
     if carrier == "bool":
         values = [int(v) for v in values]
@@ -157,6 +159,11 @@ def constant(array: np.ndarray[Any, Any], place: Any = None, like: Any = None) -
     if carrier != target.name:
         made = call(E.cast, made, in_dtype=dtypes.as_dtype(carrier).proto, out_dtype=target.proto)
     return made
+
+
+def _fits_float32(array: np.ndarray[Any, Any]) -> bool:
+    with np.errstate(over="ignore"):
+        return np.array_equal(array.astype(np.float32), array, equal_nan=True)
 
 
 def with_shape(value: Any, shape: Sequence[int]) -> Any:

@@ -85,3 +85,17 @@ def test_values_of_files_before_2_5_are_found(tmp_path: Path, dtype: str, name: 
     np.testing.assert_array_equal(result.numpy(), expected)
     program = pdmodel.loads(pdmodel.dumps(pdmodel.load_file(prefix + ".pdmodel")))
     assert program.op_version_map == {"set_value": 4}  # it is written in the new form
+
+
+def test_float64_constants_keep_their_digits(tmp_path: Path) -> None:
+    class Sums(nn.Layer):
+        def forward(self, x):
+            y = x.astype("float64")
+            return y + paddle.to_tensor(np.array([1.0, 0.5, -2.0])), y + paddle.to_tensor(np.array([0.1, 1e300, np.inf]))
+
+    prefix = str(tmp_path / "model")
+    paddle.jit.save(Sums(), prefix, input_spec=[InputSpec([None, 3], "float32")])
+    found = paddle.jit.load(prefix)(paddle.zeros([1, 3]))
+    assert found[0].numpy().tolist() == [[1.0, 0.5, -2.0]] and found[1].numpy().tolist() == [[0.1, 1e300, np.inf]]
+    kinds = [op.attrs["dtype"] for op in pdmodel.load_file(prefix + ".pdmodel").global_block().ops if op.type == "assign_value"]
+    assert kinds == [5, 6]  # what float32 holds exactly is written as Paddle writes it, so that Paddle 3 reads it too

@@ -92,6 +92,31 @@ def test_lists_plain_arguments_and_unused_results() -> None:
         np.testing.assert_allclose(a, b, rtol=1e-5)
 
 
+class Branching(paddle.autograd.PyLayer):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        if x.sum() > 0:
+            y = x * 2
+        else:
+            y = x * 3
+        return y
+
+    @staticmethod
+    def backward(ctx, dy):
+        (x,) = ctx.saved_tensor()
+        return dy * 10 * x
+
+
+def test_a_branch_on_a_tensor_in_forward() -> None:
+    f = paddle.jit.to_static(lambda x: Branching.apply(x) * 1.0)
+    for value, expected in ((1.0, 2.0), (-1.0, -3.0)):
+        x = paddle.to_tensor([value, value], stop_gradient=False)
+        y = f(x)
+        y.sum().backward()
+        assert y.numpy().tolist() == [expected] * 2 and x.grad.numpy().tolist() == [10 * value] * 2
+
+
 def test_gradient_of_a_hand_written_gradient() -> None:
     class Cube(paddle.autograd.PyLayer):
         @staticmethod

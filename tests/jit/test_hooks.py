@@ -141,3 +141,10 @@ def test_a_tensor_attribute_of_another_shape_gets_a_program_of_its_own() -> None
     assert net(x).sum().item() == 12 and len(net.forward.program_cache) == 1
     object.__setattr__(net, "offset", paddle.full([3, 2], 3.0))
     assert net(x).sum().item() == 18 and len(net.forward.program_cache) == 2
+
+
+def test_explain_compares_a_layer_with_hooks() -> None:
+    layer = paddle.jit.to_static(nn.utils.weight_norm(nn.Linear(3, 2)))
+    layer(paddle.rand([2, 3])).sum().backward()
+    report = paddle.jit.explain(layer, paddle.rand([2, 3]), compare=True)
+    assert "same" in str(report)
