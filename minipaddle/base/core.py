@@ -4,6 +4,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 from .. import dtypes
 from ..core.scope import Scope
 from ..core.tensor import Tensor as _EagerTensor
@@ -19,19 +21,26 @@ from ..fluid.core import (
     get_cuda_device_count,
     is_compiled_with_cuda,
 )
+from ..formats import lod_tensor as streams
+from ..formats.lod_tensor import SelectedRows
 from ..ops.registry import OPS
 from ..tensor.dlpack import from_dlpack
 
 __all__ = [
-    "CPUPlace", "CUDAPinnedPlace", "CUDAPlace", "DataType", "LoDTensor", "LoDTensorArray", "Scope", "Tensor", "VarBase",
-    "VarDesc", "eager", "from_dlpack", "get_all_op_names", "get_cuda_device_count", "is_bfloat16_supported", "is_compiled_with_cinn",
-    "is_compiled_with_cuda", "is_compiled_with_custom_device", "is_compiled_with_dist", "is_compiled_with_ipu", "is_compiled_with_mkldnn",
-    "is_compiled_with_nccl", "is_compiled_with_rocm", "is_compiled_with_xpu", "is_float16_supported", "kEmptyVarName", "kGradVarSuffix",
-    "op_support_gpu", "supports_bfloat16",
+    "CPUPlace", "CUDAPinnedPlace", "CUDAPlace", "DataType", "DenseTensor", "LoDTensor", "LoDTensorArray", "Scope",
+    "SelectedRows", "Tensor", "VarBase", "VarDesc", "eager", "from_dlpack", "get_all_op_names",
+    "get_cuda_device_count", "is_bfloat16_supported", "is_compiled_with_cinn", "is_compiled_with_cuda",
+    "is_compiled_with_custom_device", "is_compiled_with_dist", "is_compiled_with_ipu", "is_compiled_with_mkldnn",
+    "is_compiled_with_nccl", "is_compiled_with_rocm", "is_compiled_with_xpu", "is_float16_supported", "kEmptyVarName",
+    "kGradVarSuffix", "load_dense_tensor", "load_lod_tensor", "load_selected_rows", "op_support_gpu",
+    "save_dense_tensor", "save_lod_tensor", "save_selected_rows", "supports_bfloat16",
 ]  # fmt: skip
 
 #: The class of dynamic tensors, as Paddle's scripts reach it: ``core.eager.Tensor``.
 eager = SimpleNamespace(Tensor=_EagerTensor)
+
+
+DenseTensor = LoDTensor
 
 
 class DataType:
@@ -78,3 +87,50 @@ def kEmptyVarName() -> str:
 def kGradVarSuffix() -> str:
     """What the name of a gradient ends with."""
     return "@GRAD"
+
+
+# --- one variable in one file
+
+
+def _save(write: Any, value: Any, file_name: str) -> None:
+    try:
+        with open(file_name, "wb") as file:
+            write(file, value)
+    except OSError as error:
+        raise RuntimeError(f"Cannot open {file_name} to save variables: {error}") from None
+
+
+def _load(read: Any, file_name: str) -> Any:
+    try:
+        with open(file_name, "rb") as file:
+            return read(file, file_name)
+    except OSError as error:
+        raise RuntimeError(f"Cannot open {file_name} to load variables: {error}") from None
+
+
+def save_lod_tensor(tensor: Any, file_name: str) -> None:
+    """Write a tensor as Paddle's stream. RuntimeError where the file cannot be written."""
+    _save(lambda file, array: streams.write_tensor(file, array, tensor.lod()), np.asarray(tensor), file_name)
+
+
+def load_lod_tensor(tensor: Any, file_name: str) -> None:
+    """Fill a tensor from a file of `save_lod_tensor`. RuntimeError where it cannot be read."""
+    stored = _load(streams.read_tensor, file_name)
+    tensor.set(stored.array)
+    tensor.set_lod(stored.lod)
+
+
+def save_selected_rows(selected_rows: SelectedRows, file_name: str) -> None:
+    """Write SelectedRows as Paddle's stream. RuntimeError where the file cannot be written."""
+    _save(streams.write_selected_rows, selected_rows, file_name)
+
+
+def load_selected_rows(selected_rows: SelectedRows, file_name: str) -> None:
+    """Fill SelectedRows from a file of `save_selected_rows`. RuntimeError where it cannot be read."""
+    stored = _load(streams.read_selected_rows, file_name)
+    selected_rows.set_rows(stored.rows())
+    selected_rows.set_height(stored.height())
+    selected_rows.get_tensor().set(stored.value)
+
+
+save_dense_tensor, load_dense_tensor = save_lod_tensor, load_lod_tensor

@@ -3,14 +3,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from ..backend import xp as backend
 from ..backend.place import Place
 from ..core.context import context
 from ..core.program import Block, Operator, Program, Variable
-from ..core.tensor import EagerParamBase, Parameter
+from ..core.tensor import EagerParamBase
 from ..device import is_compiled_with_cuda, is_compiled_with_rocm, is_compiled_with_xpu
 from ..dtypes import DType, as_dtype
 from ..framework import get_flags, in_dygraph_mode, in_dynamic_or_pir_mode, in_pir_mode, set_flags, use_pir_api
@@ -38,6 +38,20 @@ __all__ = [
     "is_compiled_with_rocm", "is_compiled_with_xpu", "name_scope", "program_guard", "set_flags", "static_only", "switch_main_program",
     "switch_startup_program", "unique_name", "use_pir_api",
 ]  # fmt: skip
+
+
+class _Parameters(type):
+    def __instancecheck__(cls, value: object) -> bool:
+        return isinstance(value, Variable) and value.is_parameter
+
+    def __call__(cls, block: Block, shape: Sequence[int], dtype: Any, type: Any = None, **options: Any) -> Variable:
+        options.setdefault("name", unique_name.generate("_param"))
+        return block.create_parameter(shape=shape, dtype=dtype, **options)
+
+
+class Parameter(metaclass=_Parameters):
+    """A parameter of a Program: ``Parameter(block, shape, dtype, name=...)`` declares one, `isinstance` recognises them."""
+
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -20,8 +20,8 @@ from .callsite import user_location
 from .context import context
 from .listing import COMMON_ATTRS, block_text, operator_text, program_code, program_text
 from .report import coded
-from .scope import Scope, current_scope
-from .tensor import TensorBase
+from .scope import Scope, ScopeTensor, current_scope
+from .tensor import Tensor, TensorBase
 
 __all__ = ["BACKWARD", "LOSS", "LR_SCHEDULE", "OPTIMIZE", "Block", "Operator", "Program", "Variable"]
 
@@ -236,7 +236,7 @@ class Variable(TensorBase):
 
     def get_value(self, scope: Scope | None = None) -> Any:
         """The value in a scope (default: the one in force), as a Tensor. ValueError when the scope holds none."""
-        found = (scope or current_scope()).find_var(self.name)
+        found = _checked_scope(scope).find_var(self.name)
         if found is None or found.value is None:
             raise ValueError(
                 f"variable {self.name!r} has no value in the scope; run the startup Program first (or load the parameters)"
@@ -247,8 +247,10 @@ class Variable(TensorBase):
 
     def set_value(self, value: Any, scope: Scope | None = None) -> None:
         """Take a copy of `value` (ndarray or Tensor) as the value in a scope. ValueError when shape or dtype do not fit."""
-        array = value._data if hasattr(value, "_data") else np.asarray(value)
-        found = (scope or current_scope()).find_var(self.name)
+        if not isinstance(value, (np.ndarray, Tensor, ScopeTensor)):
+            raise TypeError(f"`value` should be `numpy.ndarray` or `LoDTensor`, but received {type(value)}.")
+        array: Any = value._array() if isinstance(value, ScopeTensor) else getattr(value, "_data", value)
+        found = _checked_scope(scope).find_var(self.name)
         if found is None:
             raise ValueError(f"variable {self.name!r} is not in the scope; run the startup Program first")
         wanted = self._shape if found.value is None else tuple(found.value._data.shape)
@@ -313,6 +315,12 @@ class Variable(TensorBase):
 def _recorder_of(variable: Variable) -> Any:
     recorder = context.recorder
     return recorder if recorder is not None and recorder.tracing else None
+
+
+def _checked_scope(scope: Any) -> Scope:
+    if scope is not None and not isinstance(scope, Scope):
+        raise TypeError(f"`scope` should be None or `paddle.static.Scope` type, but received {type(scope)}.")
+    return scope or current_scope()
 
 
 class Operator:

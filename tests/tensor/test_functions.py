@@ -200,3 +200,13 @@ def test_second_derivative(name: str) -> None:
 
     numeric = (moved(1e-5) - moved(-1e-5)) / 2e-5
     assert abs(analytic - numeric) < 1e-5 * max(1.0, abs(numeric))
+
+
+def test_gradient_through_filling() -> None:
+    for change in (lambda t: t.fill_(3.0), lambda t: t.zero_()):
+        x = paddle.to_tensor([1.0, 2.0], stop_gradient=False)
+        y = x * 2
+        change(y)
+        (y.sum() + x.sum()).backward()
+        assert x.grad.tolist() == [1.0, 1.0]
+    assert paddle.ones([2], "int64").fill_(7).tolist() == [7, 7]
