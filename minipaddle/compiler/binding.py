@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..core.higher_gradient import definition_in_program
 from ..core.program import Operator
 from ..errors import UnknownOperatorError
 from ..ops.registry import OPS, Op
@@ -20,7 +21,7 @@ _FIRST_WITH_0D = 2_000_000  # the version number that files carry
 
 def definition_of(op: Operator) -> Op:
     """The definition of an operator; UnknownOperatorError with its place in the Program if there is none."""
-    found = OPS.get(op.type)
+    found = definition_in_program(op.type, op.inputs)
     if found is None:
         unknown = sorted({o.type for b in op.block.program.blocks for o in b.ops if o.type not in (*OPS, "feed", "fetch")})
         index = next((i for i, o in enumerate(op.block.ops) if o is op), -1)
@@ -57,7 +58,7 @@ def run_arguments(op: Operator, definition: Op, get: Callable[[str], Any]) -> tu
     for slot in definition.inputs:
         names = op.inputs.get(slot.name, [])
         if slot.many:
-            arguments.append([get(n) for n in names] if names or not slot.optional else None)
+            arguments.append([None if n == EMPTY else get(n) for n in names] if names or not slot.optional else None)
         else:
             arguments.append(get(names[0]) if names else None)
     attrs = attributes(op, definition)

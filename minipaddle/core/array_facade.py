@@ -21,7 +21,7 @@ from . import tape
 from .dispatch import call
 from .tensor import Tensor, isinstance_strict, make_tensor
 
-__all__ = ["Facade", "FacadeModule", "run_backward_function"]
+__all__ = ["Facade", "FacadeModule", "differentiated", "run_backward_function"]
 
 
 def _op(type: str, *inputs: Any, **attrs: Any) -> Any:
@@ -509,7 +509,24 @@ def run_backward_function(node: tape.OpNode, args: Sequence[Any], attrs: dict[st
             wrapped.append([tensor(v, (node, (index, k))) for k, v in enumerate(value)])
         else:
             wrapped.append(tensor(value, (node, index)))
-    result = plan.function(FacadeModule(module), *wrapped, **attrs)
+    return _called(plan.function, module, wrapped, attrs)
+
+
+def differentiated(function: Any, module: Any, args: Sequence[Any], attrs: dict[str, Any]) -> Sequence[Any]:
+    """A backward function called with Tensors (lists of them, Specs, None), recorded; it gives Tensors."""
+
+    def wrap(value: Any) -> Any:
+        if isinstance(value, list):
+            return [wrap(v) for v in value]
+        if not isinstance_strict(value, Tensor):
+            return value
+        return Facade(value) if value._data.dtype.kind in "fcV" else value._data
+
+    return _called(function, module, [wrap(a) for a in args], attrs)
+
+
+def _called(function: Any, module: Any, wrapped: Sequence[Any], attrs: dict[str, Any]) -> Sequence[Any]:
+    result = function(FacadeModule(module), *wrapped, **attrs)
     results = result if isinstance(result, tuple) else (result,)
 
     def unwrap(value: Any) -> Any:

@@ -14,6 +14,7 @@ from ..errors import NotSupportedError, UnknownOperatorError
 from ..ops.registry import OPS, Op
 from .blocks import BRANCHES, EMPTY, LOOPS, inner_block, outer_writes, reads, resolve, single_assignment, writes
 from .gradient_forms import ordinary_form
+from .higher_gradient import make_differentiable
 from .program import BACKWARD, GRAD_SUFFIX, LOSS, Block, Operator, Program, Variable
 
 __all__ = ["append_backward", "append_gradients", "gradients", "needs_gradient"]
@@ -62,8 +63,8 @@ def _spread(block: Block, operators: Sequence[Operator], need: set[str], no_grad
             continue
         if definition.grad is not None:
             targets = {definition.inputs[i].name for i in definition.grad.targets}
-        elif definition.gradient_of is not None:  # refused later, if it is on the way
-            targets = {slot.name for slot in definition.inputs}
+        elif definition.gradient_of is not None:  # made when it is asked for
+            targets = {slot.name for slot in definition.inputs if not slot.spec_only}
         else:
             continue
         if not any(n in need for slot in targets for n in op.inputs.get(slot, [])):
@@ -186,11 +187,8 @@ class _Walk:
         if op.type in _ARRAY_FLOW:
             return [n for n in op.inputs.get(_ARRAY_FLOW[op.type][0], []) if n in self.need]
         definition = _definition(op)
-        if definition.gradient_of is not None and definition.grad is None:
-            raise NotSupportedError(
-                f"the gradient of operator {op.type} is asked for: a Program has no second derivatives; compute them in dynamic "
-                "mode with paddle.grad(create_graph=True), or write the first derivative out with ordinary operators"
-            )
+        if definition.gradient_of is not None:
+            make_differentiable(definition)
         return [] if definition.grad is None else _differentiated_inputs(op, self.need)
 
     def has_gradient(self, name: str) -> bool:
@@ -276,6 +274,9 @@ class _Walk:
             else:
                 names = []
                 for n in op.outputs.get(definition.outputs[index].name, []):
+                    if n == EMPTY:
+                        names.append(n)
+                        continue
                     key = self.write_keys[i][n]
                     if self.parts.get(key, 0) == 0 and key not in self.zeros:
                         if may_miss:

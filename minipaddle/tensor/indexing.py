@@ -20,7 +20,7 @@ from ..core.context import context
 from ..core.dispatch import call, in_place
 from ..core.recorder import spec_of
 from ..core.tensor import Tensor, isinstance_strict, tensor_method
-from ..errors import UnsupportedDtypeError, WrongTypeError
+from ..errors import AxisError, UnsupportedDtypeError, WrongTypeError
 from ..ops import elementwise as E
 from ..ops import indexing as I
 from ..ops import manipulation as M
@@ -141,7 +141,7 @@ def parse(item: Any, spec: Spec) -> Index:
     dots = [i for i, v in enumerate(items) if v is Ellipsis]
     used = sum(_rank_of(v) for v in items)
     if used > spec.ndim:
-        raise IndexError(
+        raise AxisError(
             f"too many indices: {used} for a tensor of {spec.ndim} dimensions and shape {list(spec.shape)}"
         )
     if len(dots) > 1:

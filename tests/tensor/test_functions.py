@@ -210,3 +210,22 @@ def test_gradient_through_filling() -> None:
         (y.sum() + x.sum()).backward()
         assert x.grad.tolist() == [1.0, 1.0]
     assert paddle.ones([2], "int64").fill_(7).tolist() == [7, 7]
+
+
+def test_an_axis_that_a_scalar_tensor_does_not_have() -> None:
+    x = paddle.to_tensor(0.5)
+    calls = [
+        lambda: paddle.topk(x, 1, axis=2), lambda: paddle.kthvalue(x, 1, axis=2), lambda: paddle.mode(x, axis=2),
+        lambda: paddle.cumsum(x, axis=1), lambda: paddle.cumprod(x, dim=1), lambda: paddle.logcumsumexp(x, axis=1),
+        lambda: paddle.nn.functional.softmax(x, axis=1), lambda: paddle.nn.functional.log_softmax(x, axis=1),
+        lambda: paddle.roll(x, 1, axis=0), lambda: x[0], lambda: paddle.index_select(paddle.ones([2]), paddle.to_tensor(1)),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises(ValueError):
+            call()
+    assert paddle.cumsum(x, axis=-1).item() == 0.5 and paddle.topk(x, 1)[0].shape == []
+
+
+def test_gaussian_repeats_with_a_seed() -> None:
+    first, second = (paddle.tensor.random.gaussian([4], 3.0, 0.5, seed=9, dtype="float64") for _ in range(2))
+    assert first.tolist() == second.tolist() and first.dtype is paddle.float64
