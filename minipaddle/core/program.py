@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import dtypes
 from ..dtypes import DType
-from ..errors import MisusedTensorError, TracingError
+from ..errors import MisusedTensorError, NotSupportedError, TracingError
 from ..ops.registry import OPS, Spec
 from .callsite import user_location
 from .context import context
@@ -395,17 +395,17 @@ class Operator:
         raise ValueError(f"operator {self.type} has no attribute {name!r}; it has {sorted(self.attrs)}")
 
     def has_attr(self, name: str) -> bool:
-        """Whether the operator carries this attribute."""
-        return name in self.attrs or name in COMMON_ATTRS
+        """Whether the operator has this attribute, if only with its default value."""
+        return name in self.attrs or name in COMMON_ATTRS or (self.type in OPS and name in OPS[self.type].attrs)
 
     def all_attrs(self) -> dict[str, Any]:
-        """Attributes by name."""
-        return dict(self.attrs)
+        """Attributes by name, those with default values too."""
+        return {**(OPS[self.type].defaults if self.type in OPS else {}), **self.attrs}
 
     @property
     def attr_names(self) -> list[str]:
-        """Names of the attributes."""
-        return list(self.attrs)
+        """Names of the attributes, those with default values too."""
+        return list(self.all_attrs())
 
     def _set_attr(self, name: str, value: Any) -> None:
         self.attrs[name] = value
@@ -462,6 +462,8 @@ class Block:
 
     def var(self, name: str) -> Variable:
         """The variable of this block with this name; ValueError if there is none."""
+        if not isinstance(name, str):
+            raise TypeError(f"var require string as parameter, but get {type(name)} instead.")
         try:
             return self.vars[name]
         except KeyError:
@@ -500,6 +502,10 @@ class Block:
             name = self.program.fresh_name("_generated_var")
         if name in self.vars:
             return self._again(self.vars[name], shape, dtype)
+        for foreign in ("belong_to_optimizer", "capacity", "initializer"):  # of Paddle's own bookkeeping
+            options.pop(foreign, None)
+        if options.pop("error_clip", None) is not None:
+            raise NotSupportedError("create_var: error_clip is not supported; clip gradients with the optimizer's grad_clip")
         kind = options.pop("type", None)
         if kind is not None:
             options.setdefault("kind", kind if isinstance(kind, str) else kind.name)
@@ -539,12 +545,14 @@ class Block:
             made.layer = recorder.layers[-1][1]
         self.ops.append(made)
         if self._unshaped and not self._unshaped.isdisjoint(made.output_arg_names):
-            _infer_outputs(made)
+            infer_outputs(made)
         self.program.touch()
         return made
 
     def create_parameter(self, name: str, shape: Sequence[int], dtype: Any, trainable: bool = True, **options: Any) -> Variable:
-        """Declare a persistable parameter; see `create_var`."""
+        """Declare a persistable parameter; see `create_var`. ValueError without a shape."""
+        if shape is None:
+            raise ValueError(f"create_parameter: the shape of parameter {name!r} must not be None")
         v = self.program.global_block().create_var(
             name, shape, dtype, persistable=True, is_parameter=True, stop_gradient=options.pop("stop_gradient", not trainable)
         )
@@ -569,6 +577,13 @@ class Block:
         """Variables that are parameters, in order of declaration."""
         return [v for v in self.vars.values() if v.is_parameter]
 
+    def iter_parameters(self) -> Iterator[Variable]:
+        """`all_parameters` one by one."""
+        return iter(self.all_parameters())
+
+    def _sync_with_cpp(self) -> None:
+        """Nothing to do: the Python objects are the Program."""
+
     def __str__(self) -> str:
         return block_text(self)
 
@@ -582,8 +597,8 @@ def _rename(slots: dict[str, list[str]], old: str, new: str) -> None:
         slots[slot] = [new if n == old else n for n in names]
 
 
-def _infer_outputs(op: Operator) -> None:
-    """Give the outputs of an operator that were declared without a shape what its definition finds."""
+def infer_outputs(op: Operator, every: bool = False) -> None:
+    """Give the outputs of an operator that were declared without a shape (or every one) what its definition finds."""
     definition = OPS.get(op.type)
     if definition is None:
         return
@@ -596,7 +611,7 @@ def _infer_outputs(op: Operator) -> None:
         names = op.outputs.get(slot.name, [])
         for name, one in zip(names, spec if slot.many else [spec]):
             v = op.block.vars.get(name)
-            if v is not None and name in op.block._unshaped and one is not None:
+            if v is not None and (every or name in op.block._unshaped) and one is not None:
                 v._shape, v._dtype = tuple(one.shape), v._dtype or dtypes.from_numpy(one.dtype)
                 op.block._unshaped.discard(name)
 
@@ -811,8 +826,13 @@ class Program:
         return program_text(self)
 
     def to_string(self, throw_on_error: bool = True, with_details: bool = False) -> str:
-        """The readable listing that `print` shows."""
+        """The readable listing that `print` shows. AssertionError for flags that are no bools."""
+        for name, value in (("throw_on_error", throw_on_error), ("with_details", with_details)):
+            assert isinstance(value, bool), f"The type of {name} parameter is wrong, expected bool, but received {type(value)}."
         return str(self)
+
+    def _sync_with_cpp(self) -> None:
+        """Nothing to do: the Python objects are the Program."""
 
     def to_code(self, fetch_list: Sequence[Any] | None = None) -> str:
         """The Program as a Python script: its function ``build()`` makes an equal Program, ``run(feed, values)`` runs it.

@@ -29,7 +29,10 @@ __all__ = ["BuildStrategy", "CompiledProgram", "ExecutionStrategy", "Executor"]
 
 
 class FeedError(AssertionError, ValueError, TypeError):
-    """What is fed is no dict, nor a list of one dict. Paddle's versions raise AssertionError or TypeError."""
+    """What is fed is no dict, nor a list of one dict, or what is fetched is no list.
+
+    Paddle's versions raise AssertionError or TypeError.
+    """
 
 
 class MissingValueError(ValueError, RuntimeError):
@@ -478,6 +481,8 @@ def _fetch_names(fetch_list: Any) -> tuple[str, ...]:
         return ()
     if isinstance(fetch_list, (str, Variable)):
         fetch_list = [fetch_list]
+    if not isinstance(fetch_list, (list, tuple)):
+        raise FeedError(f"fetch_list must be a list or tuple of Variables or names, got {type(fetch_list).__name__}")
     names: list[str] = []
     for i, item in enumerate(fetch_list):
         if type(item) is str:

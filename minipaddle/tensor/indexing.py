@@ -20,7 +20,7 @@ from ..core.context import context
 from ..core.dispatch import call, in_place
 from ..core.recorder import spec_of
 from ..core.tensor import Tensor, isinstance_strict, tensor_method
-from ..errors import AxisError, UnsupportedDtypeError, WrongTypeError
+from ..errors import AxisError, InvalidIndexError, UnsupportedDtypeError, WrongTypeError
 from ..ops import elementwise as E
 from ..ops import indexing as I
 from ..ops import manipulation as M
@@ -109,7 +109,7 @@ def _normal(item: Any) -> Any:
         return int(item)
     if isinstance(item, (list, tuple, range, np.ndarray)):
         return _as_index_tensor(item)
-    raise ValueError(
+    raise InvalidIndexError(
         "a tensor is indexed by ints, slices, None, ..., lists, arrays and tensors of integers or bools, "
         f"got {type(item).__name__}"
     )
@@ -498,6 +498,14 @@ def set_item(x: Any, item: Any, value: Any) -> None:
         changed = call(M.squeeze2, changed, axes=at.none_axes)
     at.none_axes = []
     in_place(x, _set_basic(x, at, changed))
+
+
+def setitem(x: Any, index: Any, value: Any) -> Any:
+    """`x` with ``x[index] = value`` done. In dynamic mode `x` itself changes; in static mode the result is another Variable."""
+    if context.recorder is not None:
+        x = call(M.assign, x)
+    set_item(x, index, value)
+    return x
 
 
 tensor_method("__getitem__")(get_item)
