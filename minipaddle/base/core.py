@@ -25,15 +25,25 @@ from ..formats import lod_tensor as streams
 from ..formats.lod_tensor import SelectedRows
 from ..ops.registry import OPS
 from ..tensor.dlpack import from_dlpack
+from .op_protos import (
+    Globals,
+    Operator,
+    get_all_op_protos,
+    get_attrtibute_type,
+    get_op_extra_attrs,
+    op_proto_and_checker_maker,
+)
 
 __all__ = [
-    "CPUPlace", "CUDAPinnedPlace", "CUDAPlace", "DataType", "DenseTensor", "LoDTensor", "LoDTensorArray", "Scope",
-    "SelectedRows", "Tensor", "VarBase", "VarDesc", "eager", "from_dlpack", "get_all_op_names",
-    "get_cuda_device_count", "is_bfloat16_supported", "is_compiled_with_cinn", "is_compiled_with_cuda",
-    "is_compiled_with_custom_device", "is_compiled_with_dist", "is_compiled_with_ipu", "is_compiled_with_mkldnn",
-    "is_compiled_with_nccl", "is_compiled_with_rocm", "is_compiled_with_xpu", "is_float16_supported", "kEmptyVarName",
-    "kGradVarSuffix", "load_dense_tensor", "load_lod_tensor", "load_selected_rows", "op_support_gpu",
-    "save_dense_tensor", "save_lod_tensor", "save_selected_rows", "supports_bfloat16",
+    "CPUPlace", "CUDAPinnedPlace", "CUDAPlace", "DataType", "DenseTensor", "LoDTensor", "LoDTensorArray", "Operator",
+    "Scope", "SelectedRows", "Tensor", "VarBase", "VarDesc", "eager", "from_dlpack", "get_all_op_names",
+    "get_all_op_protos", "get_attrtibute_type", "get_cuda_device_count", "get_op_extra_attrs", "globals",
+    "has_grad_op_maker", "has_infer_inplace", "has_non_empty_grad_op_maker", "is_bfloat16_supported",
+    "is_compiled_with_cinn", "is_compiled_with_cuda", "is_compiled_with_custom_device", "is_compiled_with_dist",
+    "is_compiled_with_ipu", "is_compiled_with_mkldnn", "is_compiled_with_nccl", "is_compiled_with_rocm",
+    "is_compiled_with_xpu", "is_float16_supported", "kEmptyVarName", "kGradVarSuffix", "load_dense_tensor",
+    "load_lod_tensor", "load_selected_rows", "op_proto_and_checker_maker", "op_support_gpu", "save_dense_tensor",
+    "save_lod_tensor", "save_selected_rows", "set_prim_eager_enabled", "supports_bfloat16",
 ]  # fmt: skip
 
 #: The class of dynamic tensors, as Paddle's scripts reach it: ``core.eager.Tensor``.
@@ -87,6 +97,40 @@ def kEmptyVarName() -> str:
 def kGradVarSuffix() -> str:
     """What the name of a gradient ends with."""
     return "@GRAD"
+
+
+# --- operators by themselves
+
+_flags = Globals()
+
+
+def globals() -> Globals:
+    """Flags by name."""
+    return _flags
+
+
+def _get_all_register_op_kernels(lib: str = "all") -> dict[str, list[str]]:
+    """Type of an operator -> the forms it has: one, for all devices and data types."""
+    return {type: ["data_type[any]:data_layout[any]:place[any]:library_type[PLAIN]"] for type in OPS}
+
+
+def has_infer_inplace(op_type: str) -> bool:
+    """Whether a Program may be told to let this operator write over its input: that is decided when it is compiled."""
+    return False
+
+
+def has_grad_op_maker(op_type: str) -> bool:
+    """Whether the operator has a gradient of its own."""
+    return op_type in OPS and OPS[op_type].grad is not None
+
+
+def has_non_empty_grad_op_maker(op_type: str) -> bool:
+    """Whether the operator has a gradient of its own."""
+    return has_grad_op_maker(op_type)
+
+
+def set_prim_eager_enabled(value: bool) -> None:
+    """Paddle's switch for gradients made of simpler operators. There is one form here, so it changes nothing."""
 
 
 # --- one variable in one file

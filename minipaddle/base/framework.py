@@ -30,13 +30,15 @@ from ..static.program import (
     switch_startup_program,
 )
 from . import core, unique_name
+from .op_protos import OpProtoHolder, Tracer, canonicalize_attrs
 
 __all__ = [
-    "Block", "EagerParamBase", "Operator", "Parameter", "Program", "Variable", "convert_np_dtype_to_dtype_", "core", "cpu_places",
-    "cuda_places", "default_main_program", "default_startup_program", "device_guard", "dygraph_only", "dtype_is_floating", "get_flags",
-    "grad_var_name", "in_dygraph_mode", "in_dynamic_mode", "in_dynamic_or_pir_mode", "in_pir_mode", "is_compiled_with_cuda",
-    "is_compiled_with_rocm", "is_compiled_with_xpu", "name_scope", "program_guard", "set_flags", "static_only", "switch_main_program",
-    "switch_startup_program", "unique_name", "use_pir_api",
+    "Block", "EagerParamBase", "OpProtoHolder", "Operator", "Parameter", "Program", "Variable", "canonicalize_attrs",
+    "convert_np_dtype_to_dtype_", "core", "cpu_places", "cuda_places", "default_main_program",
+    "default_startup_program", "device_guard", "dtype_is_floating", "dygraph_only", "get_flags", "grad_var_name",
+    "in_dygraph_mode", "in_dynamic_mode", "in_dynamic_or_pir_mode", "in_pir_mode", "is_compiled_with_cuda",
+    "is_compiled_with_rocm", "is_compiled_with_xpu", "name_scope", "program_guard", "set_flags", "static_only",
+    "switch_main_program", "switch_startup_program", "unique_name", "use_pir_api",
 ]  # fmt: skip
 
 
@@ -83,6 +85,30 @@ def _static_guard() -> Iterator[None]:
     finally:
         if was_dynamic:
             disable_static()
+
+
+_tracer = Tracer()
+
+
+def _dygraph_tracer() -> Tracer | None:
+    """Something that is there in dynamic mode only."""
+    return _tracer if in_dynamic_mode() else None
+
+
+@contextlib.contextmanager
+def _dygraph_guard(tracer: Any) -> Iterator[None]:
+    """Paddle's way to change the mode for a while: static mode with None, else dynamic mode."""
+    if tracer is None:
+        with _static_guard():
+            yield
+        return
+    was_static = not in_dynamic_mode()
+    disable_static()
+    try:
+        yield
+    finally:
+        if was_static:
+            enable_static()
 
 
 def _current_expected_place() -> Place:

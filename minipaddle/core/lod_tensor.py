@@ -9,7 +9,7 @@ from ..backend import xp as backend
 from .scope import ScopeTensor
 from .tensor import Tensor, TensorMeta
 
-__all__ = ["LoDTensor", "LoDTensorArray"]
+__all__ = ["LoDTensor", "LoDTensorArray", "made_lod_tensor"]
 
 
 class Shape(list):  # type: ignore[type-arg]
@@ -46,6 +46,13 @@ class LoDTensor(Tensor, metaclass=_LoDTensorMeta):
 
     def _is_initialized(self) -> bool:
         return bool(self._data.size)
+
+
+def made_lod_tensor(array: Any) -> LoDTensor:
+    """A LoDTensor around an array that nobody else holds."""
+    made: LoDTensor = LoDTensor.__new__(LoDTensor)
+    made._data, made._stop_gradient, made._edge, made._version, made._extra = array, True, None, [0], None
+    return made
 
 
 class LoDTensorArray(list):  # type: ignore[type-arg]

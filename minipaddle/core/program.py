@@ -63,14 +63,14 @@ class Variable(TensorBase):
         dtype: Any = None,
         *,
         kind: str = "LOD_TENSOR",
-        lod_level: int = 0,
+        lod_level: int | None = 0,
         persistable: bool = False,
         stop_gradient: bool = False,
         is_parameter: bool = False,
         need_check_feed: bool = False,
         is_data: bool = False,
     ) -> None:
-        self.block, self.name, self.kind, self.lod_level = block, name, kind, lod_level
+        self.block, self.name, self.kind, self.lod_level = block, name, kind, lod_level or 0
         self._shape = tuple(int(n) for n in shape)
         self._dtype: DType | None = None if dtype is None else dtypes.as_dtype(dtype)
         self.persistable, self.is_parameter = persistable, is_parameter

@@ -76,7 +76,9 @@ class ScopeTensor:
         return self._tensor().recursive_sequence_lengths()
 
     def set_recursive_sequence_lengths(self, recursive_sequence_lengths: Sequence[Sequence[int]]) -> None:
-        """Set the lengths of ragged sequences."""
+        """Set the lengths of ragged sequences; before there is a value, for the one to come."""
+        if self._holder.value is None:
+            self._holder.value = Tensor(name=self._holder.name)
         self._tensor().set_recursive_sequence_lengths(recursive_sequence_lengths)
 
     def has_valid_recursive_sequence_lengths(self) -> bool:

@@ -1,0 +1,1 @@
+"""``base.proto``: the messages of Paddle's files."""
