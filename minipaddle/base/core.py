@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from ..backend.place import Place
 from ..core.scope import Scope
 from ..core.tensor import Tensor as _EagerTensor
 from ..fluid.core import (
+    AnalysisConfig,
     CPUPlace,
     CUDAPinnedPlace,
     CUDAPlace,
@@ -18,12 +20,14 @@ from ..fluid.core import (
     Tensor,
     VarBase,
     VarDesc,
+    create_paddle_predictor,
     get_cuda_device_count,
     is_compiled_with_cuda,
 )
 from ..formats import lod_tensor as streams
 from ..formats.lod_tensor import SelectedRows
 from ..ops.registry import OPS
+from ..static.descs import BlockDesc, OpDesc, ProgramDesc
 from ..tensor.dlpack import from_dlpack
 from .op_protos import (
     Globals,
@@ -35,15 +39,17 @@ from .op_protos import (
 )
 
 __all__ = [
-    "CPUPlace", "CUDAPinnedPlace", "CUDAPlace", "DataType", "DenseTensor", "LoDTensor", "LoDTensorArray", "Operator",
-    "Scope", "SelectedRows", "Tensor", "VarBase", "VarDesc", "eager", "from_dlpack", "get_all_op_names",
-    "get_all_op_protos", "get_attrtibute_type", "get_cuda_device_count", "get_op_extra_attrs", "globals",
-    "has_grad_op_maker", "has_infer_inplace", "has_non_empty_grad_op_maker", "is_bfloat16_supported",
-    "is_compiled_with_cinn", "is_compiled_with_cuda", "is_compiled_with_custom_device", "is_compiled_with_dist",
-    "is_compiled_with_ipu", "is_compiled_with_mkldnn", "is_compiled_with_nccl", "is_compiled_with_rocm",
-    "is_compiled_with_xpu", "is_float16_supported", "kEmptyVarName", "kGradVarSuffix", "load_dense_tensor",
-    "load_lod_tensor", "load_selected_rows", "op_proto_and_checker_maker", "op_support_gpu", "save_dense_tensor",
-    "save_lod_tensor", "save_selected_rows", "set_prim_eager_enabled", "supports_bfloat16",
+    "AnalysisConfig", "BlockDesc", "CPUPlace", "CUDAPinnedPlace", "CUDAPlace", "CustomPlace", "DataType",
+    "DenseTensor", "EOFException", "EnforceNotMet", "IPUPlace", "LoDTensor", "LoDTensorArray", "OpDesc", "Operator",
+    "Place", "ProgramDesc", "Scope", "SelectedRows", "Tensor", "VarBase", "VarDesc", "XPUPlace",
+    "create_paddle_predictor", "eager", "from_dlpack", "get_all_op_names", "get_all_op_protos", "get_attrtibute_type",
+    "get_cuda_device_count", "get_op_extra_attrs", "globals", "has_grad_op_maker", "has_infer_inplace",
+    "has_non_empty_grad_op_maker", "is_bfloat16_supported", "is_compiled_with_brpc", "is_compiled_with_cinn",
+    "is_compiled_with_cuda", "is_compiled_with_custom_device", "is_compiled_with_dist", "is_compiled_with_ipu",
+    "is_compiled_with_mkldnn", "is_compiled_with_nccl", "is_compiled_with_rocm", "is_compiled_with_xpu",
+    "is_float16_supported", "kEmptyVarName", "kGradVarSuffix", "load_dense_tensor", "load_lod_tensor",
+    "load_selected_rows", "op_proto_and_checker_maker", "op_support_gpu", "save_dense_tensor", "save_lod_tensor",
+    "save_selected_rows", "set_prim_eager_enabled", "supports_bfloat16",
 ]  # fmt: skip
 
 #: The class of dynamic tensors, as Paddle's scripts reach it: ``core.eager.Tensor``.
@@ -63,12 +69,39 @@ class DataType:
     COMPLEX64, COMPLEX128 = dtypes.complex64, dtypes.complex128
 
 
+class EnforceNotMet(RuntimeError):
+    """Paddle's class for failed checks of its C++ side; here every error has the built-in class that fits."""
+
+
+class EOFException(Exception):
+    """A reader has no more data."""
+
+
+class _AbsentPlace(Place):
+    """A device that minipaddle does not know: RuntimeError when one is made."""
+
+    def __init__(self, *args: Any) -> None:
+        raise RuntimeError(f"{type(self).__name__} is not supported; devices are CPUPlace() and CUDAPlace(id)")
+
+
+class XPUPlace(_AbsentPlace):
+    """Not supported."""
+
+
+class IPUPlace(_AbsentPlace):
+    """Not supported."""
+
+
+class CustomPlace(_AbsentPlace):
+    """Not supported."""
+
+
 def _never(*_: Any) -> bool:
     """What minipaddle does not contain."""
     return False
 
 
-is_compiled_with_cinn = is_compiled_with_custom_device = is_compiled_with_dist = is_compiled_with_ipu = _never
+is_compiled_with_brpc = is_compiled_with_cinn = is_compiled_with_custom_device = is_compiled_with_dist = is_compiled_with_ipu = _never
 is_compiled_with_mkldnn = is_compiled_with_nccl = is_compiled_with_rocm = is_compiled_with_xpu = _never
 # bfloat16 is computed by ml_dtypes on the CPU; neither CuPy nor an accelerated CPU library takes it
 is_bfloat16_supported = supports_bfloat16 = _never

@@ -127,6 +127,37 @@ def convert_np_dtype_to_dtype_(np_dtype: Any) -> DType:
     return as_dtype("bfloat16" if name == "uint16" else np_dtype)
 
 
+@contextlib.contextmanager
+def _dygraph_place_guard(place: Any) -> Iterator[None]:
+    """Another device for new tensors for a while."""
+    old = backend.current_place()
+    backend.set_device(place)
+    try:
+        yield
+    finally:
+        backend.set_device(old)
+
+
+def _global_flags() -> Any:
+    """Flags by name."""
+    return core.globals()
+
+
+def is_compiled_with_cinn() -> bool:
+    """Never."""
+    return False
+
+
+def cuda_pinned_places(device_count: int | None = None) -> list[core.CUDAPinnedPlace]:
+    """As many places in pinned memory (which is plain memory here) as there are CPUs to use, or as asked for."""
+    return [core.CUDAPinnedPlace() for _ in cpu_places(device_count)]
+
+
+def generate_control_dev_var_name() -> str:
+    """A name for a variable that stands for an order of operators."""
+    return unique_name.generate("__control_var__")
+
+
 def dtype_is_floating(dtype: Any) -> bool:
     """Whether the dtype is one of real floating-point numbers."""
     return as_dtype(dtype).is_floating

@@ -30,6 +30,10 @@ __all__ = ["INFER_PROPERTY_SUFFIX", "LoadedMethod", "TranslatedLayer"]
 INFER_PROPERTY_SUFFIX = ".pdiparams.info"
 
 
+#: Endings of the files of a saved model.
+INFER_MODEL_SUFFIX, INFER_PARAMS_SUFFIX, INFER_PARAMS_INFO_SUFFIX = ".pdmodel", ".pdiparams", ".pdiparams.info"
+
+
 @dataclass
 class LoadedMethod:
     """One Program of a saved model: names of its inputs and outputs, and the values of its persistable variables."""

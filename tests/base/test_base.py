@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import minipaddle as paddle
+from minipaddle.base import backward as base_backward
 from minipaddle.base import core
+from minipaddle.base.data_feeder import convert_float_to_uint16, convert_uint16_to_float
 from minipaddle.base.framework import convert_np_dtype_to_dtype_, grad_var_name
 from minipaddle.base.layer_helper import LayerHelper
 from minipaddle.pir_utils import IrGuard
@@ -191,3 +193,41 @@ def test_nested_structures() -> None:
     paddle.utils.assert_same_structure(nested, nested)
     with pytest.raises(TypeError, match="different types"):
         paddle.utils.assert_same_structure([1], (1,))
+
+
+def test_operators_by_type_and_functions_below_the_public_ones() -> None:
+    x = paddle.to_tensor([[1.0, 2.0]], stop_gradient=False)
+    y = paddle._legacy_C_ops.matmul_v2(x, x, "trans_x", False, "trans_y", True)
+    y.backward()
+    assert y.tolist() == [[5.0]] and x.grad.tolist() == [[2.0, 4.0]]
+    assert paddle._C_ops.relu(paddle.to_tensor([-1.0, 1.0])).tolist() == [0.0, 1.0]
+    with pytest.raises(TypeError, match="takes the inputs X, Y"):
+        paddle._legacy_C_ops.matmul_v2(x, x, x)
+    with pytest.raises(AttributeError, match="no operator"):
+        paddle._legacy_C_ops.nothing_like_it  # noqa: B018
+
+
+def test_helpers_of_packages() -> None:
+    @paddle.utils.deprecated(update_to="paddle.new", since="2.0")
+    def old() -> int:
+        return 3
+
+    with pytest.warns(DeprecationWarning, match="paddle.new"):
+        assert old() == 3
+    paddle.utils.require_version("2.0")
+    with pytest.raises(Exception, match="VersionError"):
+        paddle.utils.require_version("99.0")
+    with pytest.raises(ValueError, match="must look like"):
+        paddle.utils.require_version("2.a")
+    with pytest.raises(ImportError, match="no_such_module"):
+        paddle.utils.try_import("no_such_module")
+
+
+def test_more_names_of_paddles_tests() -> None:
+    array = np.array([1.0, -2.5], "float32")
+    np.testing.assert_array_equal(convert_uint16_to_float(convert_float_to_uint16(array)), array)
+    assert base_backward._append_grad_suffix_("x") == "x@GRAD" and base_backward._as_list(None) == []
+    assert paddle.framework.core is core and paddle.base.libpaddle is core
+    with pytest.raises(RuntimeError, match="not supported"):
+        core.XPUPlace(0)
+    assert issubclass(core.EnforceNotMet, RuntimeError)
