@@ -28,8 +28,7 @@ from ..formats import lod_tensor as streams
 from ..formats.lod_tensor import SelectedRows
 from ..ops.registry import OPS
 from ..static.descs import BlockDesc, OpDesc, ProgramDesc
-from ..tensor.dlpack import from_dlpack
-from .op_protos import (
+from ..static.op_protos import (
     Globals,
     Operator,
     get_all_op_protos,
@@ -37,6 +36,7 @@ from .op_protos import (
     get_op_extra_attrs,
     op_proto_and_checker_maker,
 )
+from ..tensor.dlpack import from_dlpack
 
 __all__ = [
     "AnalysisConfig", "BlockDesc", "CPUPlace", "CUDAPinnedPlace", "CUDAPlace", "CustomPlace", "DataType",

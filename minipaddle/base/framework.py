@@ -14,6 +14,7 @@ from ..core.tensor import EagerParamBase
 from ..device import is_compiled_with_cuda, is_compiled_with_rocm, is_compiled_with_xpu
 from ..dtypes import DType, as_dtype
 from ..framework import get_flags, in_dygraph_mode, in_dynamic_or_pir_mode, in_pir_mode, set_flags, use_pir_api
+from ..static.op_protos import OpProtoHolder, Tracer, canonicalize_attrs
 from ..static.program import (
     cpu_places,
     cuda_places,
@@ -30,7 +31,6 @@ from ..static.program import (
     switch_startup_program,
 )
 from . import core, unique_name
-from .op_protos import OpProtoHolder, Tracer, canonicalize_attrs
 
 __all__ = [
     "Block", "EagerParamBase", "OpProtoHolder", "Operator", "Parameter", "Program", "Variable", "canonicalize_attrs",

@@ -229,3 +229,12 @@ def test_an_axis_that_a_scalar_tensor_does_not_have() -> None:
 def test_gaussian_repeats_with_a_seed() -> None:
     first, second = (paddle.tensor.random.gaussian([4], 3.0, 0.5, seed=9, dtype="float64") for _ in range(2))
     assert first.tolist() == second.tolist() and first.dtype is paddle.float64
+
+
+def test_state_of_the_generator() -> None:
+    generator = paddle.seed(102)
+    state = generator.get_state()
+    first = paddle.randint(0, 100, [5])
+    generator.set_state(state)
+    assert paddle.randint(0, 100, [5]).tolist() == first.tolist() and generator.initial_seed() == 102
+    assert 0 <= generator.random() < 2**32 and generator.seed() == generator.initial_seed()

@@ -17,9 +17,9 @@ from ..compiler.binding import definition_of, results_by_name, run_arguments
 from ..core import program as programs
 from ..core.scope import Scope
 from ..errors import NotSupportedError
+from ..formats import op_messages as framework_pb2
 from ..framework import get_flags, set_flags
 from ..ops.registry import OPS, Op
-from .proto import framework_pb2
 
 __all__ = [
     "Globals", "OpProtoHolder", "Operator", "Tracer", "canonicalize_attrs", "get_all_op_protos", "get_attrtibute_type",

@@ -1,6 +1,6 @@
-"""``base.proto.framework_pb2``: messages of model files with text as `str`, and ``OpProto``, which describes operators.
+"""Messages of model files with text as `str`, and ``OpProto``, which describes operators: ``paddle.base.proto.framework_pb2``.
 
-The classes are made from those of `formats.framework_pb2`, where text is `bytes` so that damaged files can be read.
+The classes are made from those of `framework_pb2`, where text is `bytes` so that damaged files can be read.
 """
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-from ...formats import framework_pb2 as files
+from . import framework_pb2 as files
 
 _PACKAGE = "paddle.framework.proto"
 _Field = descriptor_pb2.FieldDescriptorProto
@@ -56,7 +56,7 @@ def _op_proto() -> Any:
 def _file() -> Any:
     made = descriptor_pb2.FileDescriptorProto()
     files.DESCRIPTOR.CopyToProto(made)
-    old, made.name, made.package = made.package, "minipaddle/base/framework.proto", _PACKAGE
+    old, made.name, made.package = made.package, "minipaddle/op_messages.proto", _PACKAGE
     for message in made.message_type:
         _with_text(message, old)
     made.message_type.add().CopyFrom(_op_proto())
