@@ -87,6 +87,24 @@ def _static_guard() -> Iterator[None]:
             disable_static()
 
 
+@contextlib.contextmanager
+def _test_eager_guard(place: Any = None) -> Iterator[None]:
+    """Paddle 2.3 and 2.4 run tests once more inside of this block, on their newer engine. There is one engine here."""
+    yield
+
+
+def _in_legacy_dygraph() -> bool:
+    """Never: there is one engine for dynamic mode."""
+    return False
+
+
+def _enable_legacy_dygraph() -> None:
+    """Paddle 2.3's switch to its older engine. There is one engine here, so it changes nothing."""
+
+
+_disable_legacy_dygraph = _enable_legacy_dygraph
+
+
 _tracer = Tracer()
 
 

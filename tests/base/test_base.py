@@ -231,3 +231,10 @@ def test_more_names_of_paddles_tests() -> None:
     with pytest.raises(RuntimeError, match="not supported"):
         core.XPUPlace(0)
     assert issubclass(core.EnforceNotMet, RuntimeError)
+
+
+def test_one_engine() -> None:
+    framework = paddle.base.framework
+    framework._enable_legacy_dygraph()
+    with framework._test_eager_guard():
+        assert not framework._in_legacy_dygraph()
