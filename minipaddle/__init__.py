@@ -52,8 +52,8 @@ utils.dlpack = tensor.dlpack
 
 # imported when first asked for: `import minipaddle` costs little more than NumPy
 _LAZY_MODULES = (
-    "amp", "base", "fluid", "framework", "hapi", "inference", "io", "jit", "metric", "optimizer", "pir_utils", "static",
-    "text", "vision",
+    "_C_ops", "_legacy_C_ops", "amp", "base", "decomposition", "fluid", "framework", "hapi", "incubate", "inference", "io", "jit",
+    "metric", "optimizer", "pir_utils", "static", "text", "vision",
 )  # fmt: skip
 _LAZY_NAMES = {
     "Model": "hapi", "callbacks": "hapi", "flops": "hapi", "summary": "hapi",

@@ -12,6 +12,11 @@ from typing import Any
 __all__ = ["alias"]
 
 _OURS = __name__.rpartition(".")[0]
+# modules that are somewhere else here; what was in fluid up to 2.4 is looked for in base
+_ELSEWHERE = {
+    "fluid.dygraph.container": "nn.layer.container", "fluid.dygraph.layers": "nn.layer.layers", "fluid.dataloader": "io",
+    "fluid.layers.utils": "utils.layers_utils", "base.layers.utils": "utils.layers_utils",
+}  # fmt: skip
 # what the import system overwrites on a module object that it believes to have loaded
 _IDENTITY = ("__spec__", "__loader__", "__package__", "__name__", "__path__")
 
@@ -30,11 +35,14 @@ class _Loader(importlib.abc.Loader):
 
     def _find(self) -> ModuleType:
         parent, _, name = self.real.rpartition(".")
-        try:
-            return importlib.import_module(self.real)
-        except ModuleNotFoundError as error:
-            if error.name != self.real:
-                raise
+        below = self.real[len(_OURS) + 1 :]
+        elsewhere = _ELSEWHERE.get(below) or (below.replace("fluid", "base", 1) if below.startswith("fluid.") else below)
+        for real in dict.fromkeys((self.real, f"{_OURS}.{elsewhere}" if below else self.real)):
+            try:
+                return importlib.import_module(real)
+            except ModuleNotFoundError as error:
+                if error.name != real:
+                    raise
         found = getattr(importlib.import_module(parent), name, None)
         if isinstance(found, ModuleType):
             return found

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import MissingExtraError
+from .errors import MissingExtraError, WrongTypeError
 
 __all__ = [
     "DType",
@@ -140,7 +140,7 @@ def from_numpy(dtype: np.dtype[Any]) -> DType:
         native = dtype.newbyteorder("=")
         if native in _BY_NUMPY:
             return _BY_NUMPY[native]
-        raise TypeError(f"NumPy type {dtype} has no counterpart here; expected one of {', '.join(_BY_NAME)}")
+        raise WrongTypeError(f"NumPy type {dtype} has no counterpart here; expected one of {', '.join(_BY_NAME)}")
     return found
 
 

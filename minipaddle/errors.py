@@ -8,8 +8,10 @@ from __future__ import annotations
 __all__ = [
     "AssertionFailedError",
     "AxisError",
+    "BranchMismatchError",
     "FormatError",
     "GradientError",
+    "InvalidIndexError",
     "MissingCupyError",
     "MissingExtraError",
     "MisusedTensorError",
@@ -82,6 +84,10 @@ class AxisError(ValueError, IndexError):
     """An axis is out of range. Paddle raises ValueError in some operators, IndexError in others; NumPy's class is both, too."""
 
 
+class InvalidIndexError(IndexError, ValueError):
+    """Something that no index is made of. Paddle raises IndexError in static mode, ValueError in dynamic mode."""
+
+
 class GradientError(RuntimeError):
     """A gradient cannot be computed: a saved value was changed in place, or an input is not connected."""
 
@@ -95,6 +101,10 @@ class RepeatedBackwardError(SystemError, RuntimeError):
 
 class TracingError(TypeError):
     """Python asked a symbolic value of a traced function for something only real data has."""
+
+
+class BranchMismatchError(TracingError, ValueError):
+    """The branches of a condition on a Tensor give values that do not go together. Paddle raises ValueError, or TypeError."""
 
 
 class FormatError(ValueError):

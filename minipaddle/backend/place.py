@@ -30,6 +30,10 @@ class Place:
         """Number of the GPU (0 on the CPU)."""
         return self.device_id
 
+    def _equals(self, other: Place) -> bool:
+        """Whether both are the same device."""
+        return self == other
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Place):
             return NotImplemented

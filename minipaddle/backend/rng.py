@@ -35,6 +35,24 @@ class Generator:
         """The seed in force."""
         return self._seed
 
+    def get_state(self) -> list[dict[str, Any]]:
+        """The state of the CPU generator, for `set_state`."""
+        return [dict(self.of(np).bit_generator.state)]
+
+    def set_state(self, state: list[dict[str, Any]]) -> None:
+        """Put back what `get_state` gave."""
+        self.of(np).bit_generator.state = state[0]
+
+    def random(self) -> int:
+        """A random number, an int below 2**32; the CPU generator moves on."""
+        return int(self.of(np).integers(0, 2**32))
+
+    def seed(self) -> int:
+        """Start over from a random seed, and tell it."""
+        value = int.from_bytes(os.urandom(4), "little")
+        self.manual_seed(value)
+        return value
+
     def of(self, module: Any) -> Any:
         """The generator object of an array module (`numpy.random.Generator`, or CuPy's of the current GPU)."""
         key = (module.__name__, module.cuda.Device().id if hasattr(module, "cuda") else -1)  # one for each GPU

@@ -55,6 +55,7 @@ from .framework import (
 from .lod_tensor import create_lod_tensor, create_random_int_lodtensor
 
 Tensor = LoDTensor
+libpaddle = core  # Paddle's C++ module
 enable_imperative, disable_imperative = enable_dygraph, disable_dygraph
 
 __all__: list[str] = []

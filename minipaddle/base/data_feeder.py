@@ -4,12 +4,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..core.context import context
 from ..core.tensor import TensorBase
 from ..dtypes import as_dtype
 from ..fluid.data_feeder import DataFeeder
 
-__all__ = ["DataFeeder", "check_dtype", "check_type", "check_variable_and_dtype", "convert_dtype"]
+__all__ = [
+    "DataFeeder", "check_dtype", "check_type", "check_variable_and_dtype", "convert_dtype", "convert_float_to_uint16",
+    "convert_uint16_to_float",
+]  # fmt: skip
+
+
+def convert_float_to_uint16(data: Any, data_format: str = "NCHW") -> np.ndarray[Any, Any]:
+    """float32 numbers as bfloat16 in uint16, cut off as Paddle's scripts do it; data_format "NHWC" puts channels last."""
+    array = np.ascontiguousarray(data, dtype=np.float32)
+    if data_format == "NHWC":
+        array = np.ascontiguousarray(np.transpose(array, [0, 3, 1, 2]))
+    found = (array.view(np.uint32) >> 16).astype(np.uint16).reshape(array.shape)
+    return np.transpose(found, [0, 2, 3, 1]) if data_format == "NHWC" else found
+
+
+def convert_uint16_to_float(data: Any) -> np.ndarray[Any, Any]:
+    """bfloat16 in uint16 as float32 numbers."""
+    return (np.asarray(data, dtype=np.uint16).astype(np.uint32) << 16).view(np.float32)
 
 
 def convert_dtype(dtype: Any) -> str:

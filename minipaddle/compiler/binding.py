@@ -58,7 +58,7 @@ def run_arguments(op: Operator, definition: Op, get: Callable[[str], Any]) -> tu
     for slot in definition.inputs:
         names = op.inputs.get(slot.name, [])
         if slot.many:
-            arguments.append([get(n) for n in names] if names or not slot.optional else None)
+            arguments.append([None if n == EMPTY else get(n) for n in names] if names or not slot.optional else None)
         else:
             arguments.append(get(names[0]) if names else None)
     attrs = attributes(op, definition)

@@ -157,7 +157,8 @@ def _statement(op: Operator, ident: Callable[[str], str], space: dict[str, Any],
     for slot in definition.inputs:
         names = op.inputs.get(slot.name, [])
         if slot.many:
-            arguments.append("[" + ", ".join(map(ident, names)) + "]" if names or not slot.optional else "None")
+            items = ["None" if n == EMPTY else ident(n) for n in names]
+            arguments.append("[" + ", ".join(items) + "]" if names or not slot.optional else "None")
         else:
             arguments.append(ident(names[0]) if names else "None")
     while arguments[-1] == "None" and len(arguments) > 1 and _has_default(function, len(arguments) - 1):

@@ -342,6 +342,9 @@ class _Walk:
             else:
                 names = []
                 for n in op.outputs.get(definition.outputs[index].name, []):
+                    if n == EMPTY:
+                        names.append(n)
+                        continue
                     key = self.write_keys[i][n]
                     if self.parts.get(key, 0) == 0 and key not in self.zeros:
                         if may_miss:

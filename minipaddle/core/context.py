@@ -13,6 +13,7 @@ class Context(threading.local):
     recorder: Any = None
     grad_enabled: bool = True
     amp: Any = None  # what `amp.auto_cast` has in force
+    startup_program: Any = None  # the default one; parameters made in dynamic mode start from its seed, too
 
 
 context = Context()

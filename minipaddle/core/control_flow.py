@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..errors import MisusedTensorError, TracingError
+from ..errors import BranchMismatchError, MisusedTensorError, TracingError
 from ..ops.control_flow import UNDEFINED
 from ..ops.registry import OPS
 from ..utils import tree
@@ -372,7 +372,7 @@ class _Branches:
                 return value
             return Unknown(coded("D2S104", f"{label} is set in one branch only, by a condition on a Tensor, to {_show(value)}",
                                  "give it a value before the branch or in both branches"))  # fmt: skip
-        raise TracingError(
+        raise BranchMismatchError(
             coded("D2S105", f"{label} is {_show(a)} where the condition holds and {_show(b)} where it does not; a branch on a "
                   "Tensor can only choose between Tensors and numbers",
                   "let both branches give the same kind of value, or decide on a Python value")
@@ -387,7 +387,7 @@ class _Branches:
             return made
         for value in (a, b):
             if not isinstance_strict(value, TensorBase) and not is_number(value):
-                raise TracingError(
+                raise BranchMismatchError(
                     coded("D2S105", f"{label} is {_show(a)} where the condition holds and {_show(b)} where it does not",
                           "let both branches give a Tensor; paddle.zeros of the right shape often serves for None")
                 )  # fmt: skip
@@ -424,7 +424,7 @@ class _Branches:
             if weak.dtype.is_floating and not (target.is_floating or target.is_complex):
                 target = dtypes.default_dtype()
         else:
-            raise TracingError(
+            raise BranchMismatchError(
                 coded("D2S105", f"{label} is {_show(yes)} where the condition holds and {_show(no)} where it does not",
                       f"cast one of them, for example with .astype({yes.dtype.name!r})")
             )  # fmt: skip
@@ -1016,8 +1016,8 @@ def while_loop(
         return found
 
     holds = cond(*values)
-    if recorder is not None and not recorder.tracing and not isinstance_strict(holds, TensorBase):
-        raise TypeError(f"cond in while_loop should return a bool Variable, but received {type(holds).__name__} {holds!r}")
+    if not (recorder is not None and recorder.tracing) and not isinstance_strict(holds, TensorBase):
+        raise TypeError(f"cond in while_loop should return a bool Tensor, but received {type(holds).__name__} {holds!r}")
     if recorder is None or not isinstance_strict(holds, TensorBase):
         while bool(holds):
             values = advance(values)
@@ -1136,6 +1136,10 @@ def Assert(cond: Any, data: Sequence[Any] | None = None, summarize: int = 20, na
             OPS["assert"].forward(np, np.asarray(False), [np.asarray(d) for d in data or []], summarize=summarize)
         return
     recorder = context.recorder
+    if not recorder.tracing and not isinstance_strict(cond, TensorBase):
+        raise TypeError(f"The type of 'cond' in Assert must be Variable, but received {type(cond).__name__}")
+    if not recorder.tracing and cond.dtype is not dtypes.bool_:
+        raise TypeError(f"The data type of 'cond' in Assert must be bool, but received {cond.dtype.name}")
     recorder.append(OPS["assert"], [_cast(cond, dtypes.bool_), list(data or [])], {"summarize": summarize})
 
 

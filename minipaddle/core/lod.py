@@ -90,5 +90,7 @@ class Ragged:
         lod = self._lod()
         return lod is None or lod[-1][-1] == self._rows()
 
-    def _rows(self) -> int:
+    def _rows(self) -> int | None:
+        if not self._is_initialized():  # type: ignore[attr-defined]
+            return None
         return int(self._data.shape[0]) if self._data.ndim else 1

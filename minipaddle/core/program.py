@@ -14,14 +14,14 @@ import numpy as np
 
 from .. import dtypes
 from ..dtypes import DType
-from ..errors import MisusedTensorError, TracingError
+from ..errors import MisusedTensorError, NotSupportedError, TracingError
 from ..ops.registry import OPS, Spec
 from .callsite import user_location
 from .context import context
 from .listing import COMMON_ATTRS, block_text, operator_text, program_code, program_text
 from .report import coded
-from .scope import Scope, current_scope
-from .tensor import TensorBase
+from .scope import Scope, ScopeTensor, current_scope
+from .tensor import Tensor, TensorBase
 
 __all__ = ["BACKWARD", "LOSS", "LR_SCHEDULE", "OPTIMIZE", "Block", "Operator", "Program", "Variable"]
 
@@ -63,14 +63,14 @@ class Variable(TensorBase):
         dtype: Any = None,
         *,
         kind: str = "LOD_TENSOR",
-        lod_level: int = 0,
+        lod_level: int | None = 0,
         persistable: bool = False,
         stop_gradient: bool = False,
         is_parameter: bool = False,
         need_check_feed: bool = False,
         is_data: bool = False,
     ) -> None:
-        self.block, self.name, self.kind, self.lod_level = block, name, kind, lod_level
+        self.block, self.name, self.kind, self.lod_level = block, name, kind, lod_level or 0
         self._shape = tuple(int(n) for n in shape)
         self._dtype: DType | None = None if dtype is None else dtypes.as_dtype(dtype)
         self.persistable, self.is_parameter = persistable, is_parameter
@@ -236,7 +236,7 @@ class Variable(TensorBase):
 
     def get_value(self, scope: Scope | None = None) -> Any:
         """The value in a scope (default: the one in force), as a Tensor. ValueError when the scope holds none."""
-        found = (scope or current_scope()).find_var(self.name)
+        found = _checked_scope(scope).find_var(self.name)
         if found is None or found.value is None:
             raise ValueError(
                 f"variable {self.name!r} has no value in the scope; run the startup Program first (or load the parameters)"
@@ -247,8 +247,10 @@ class Variable(TensorBase):
 
     def set_value(self, value: Any, scope: Scope | None = None) -> None:
         """Take a copy of `value` (ndarray or Tensor) as the value in a scope. ValueError when shape or dtype do not fit."""
-        array = value._data if hasattr(value, "_data") else np.asarray(value)
-        found = (scope or current_scope()).find_var(self.name)
+        if not isinstance(value, (np.ndarray, Tensor, ScopeTensor)):
+            raise TypeError(f"`value` should be `numpy.ndarray` or `LoDTensor`, but received {type(value)}.")
+        array: Any = value._array() if isinstance(value, ScopeTensor) else getattr(value, "_data", value)
+        found = _checked_scope(scope).find_var(self.name)
         if found is None:
             raise ValueError(f"variable {self.name!r} is not in the scope; run the startup Program first")
         wanted = self._shape if found.value is None else tuple(found.value._data.shape)
@@ -313,6 +315,12 @@ class Variable(TensorBase):
 def _recorder_of(variable: Variable) -> Any:
     recorder = context.recorder
     return recorder if recorder is not None and recorder.tracing else None
+
+
+def _checked_scope(scope: Any) -> Scope:
+    if scope is not None and not isinstance(scope, Scope):
+        raise TypeError(f"`scope` should be None or `paddle.static.Scope` type, but received {type(scope)}.")
+    return scope or current_scope()
 
 
 class Operator:
@@ -387,17 +395,17 @@ class Operator:
         raise ValueError(f"operator {self.type} has no attribute {name!r}; it has {sorted(self.attrs)}")
 
     def has_attr(self, name: str) -> bool:
-        """Whether the operator carries this attribute."""
-        return name in self.attrs or name in COMMON_ATTRS
+        """Whether the operator has this attribute, if only with its default value."""
+        return name in self.attrs or name in COMMON_ATTRS or (self.type in OPS and name in OPS[self.type].attrs)
 
     def all_attrs(self) -> dict[str, Any]:
-        """Attributes by name."""
-        return dict(self.attrs)
+        """Attributes by name, those with default values too."""
+        return {**(OPS[self.type].defaults if self.type in OPS else {}), **self.attrs}
 
     @property
     def attr_names(self) -> list[str]:
-        """Names of the attributes."""
-        return list(self.attrs)
+        """Names of the attributes, those with default values too."""
+        return list(self.all_attrs())
 
     def _set_attr(self, name: str, value: Any) -> None:
         self.attrs[name] = value
@@ -454,6 +462,8 @@ class Block:
 
     def var(self, name: str) -> Variable:
         """The variable of this block with this name; ValueError if there is none."""
+        if not isinstance(name, str):
+            raise TypeError(f"var require string as parameter, but get {type(name)} instead.")
         try:
             return self.vars[name]
         except KeyError:
@@ -492,6 +502,10 @@ class Block:
             name = self.program.fresh_name("_generated_var")
         if name in self.vars:
             return self._again(self.vars[name], shape, dtype)
+        for foreign in ("belong_to_optimizer", "capacity", "initializer"):  # of Paddle's own bookkeeping
+            options.pop(foreign, None)
+        if options.pop("error_clip", None) is not None:
+            raise NotSupportedError("create_var: error_clip is not supported; clip gradients with the optimizer's grad_clip")
         kind = options.pop("type", None)
         if kind is not None:
             options.setdefault("kind", kind if isinstance(kind, str) else kind.name)
@@ -531,12 +545,14 @@ class Block:
             made.layer = recorder.layers[-1][1]
         self.ops.append(made)
         if self._unshaped and not self._unshaped.isdisjoint(made.output_arg_names):
-            _infer_outputs(made)
+            infer_outputs(made)
         self.program.touch()
         return made
 
     def create_parameter(self, name: str, shape: Sequence[int], dtype: Any, trainable: bool = True, **options: Any) -> Variable:
-        """Declare a persistable parameter; see `create_var`."""
+        """Declare a persistable parameter; see `create_var`. ValueError without a shape."""
+        if shape is None:
+            raise ValueError(f"create_parameter: the shape of parameter {name!r} must not be None")
         v = self.program.global_block().create_var(
             name, shape, dtype, persistable=True, is_parameter=True, stop_gradient=options.pop("stop_gradient", not trainable)
         )
@@ -561,6 +577,13 @@ class Block:
         """Variables that are parameters, in order of declaration."""
         return [v for v in self.vars.values() if v.is_parameter]
 
+    def iter_parameters(self) -> Iterator[Variable]:
+        """`all_parameters` one by one."""
+        return iter(self.all_parameters())
+
+    def _sync_with_cpp(self) -> None:
+        """Nothing to do: the Python objects are the Program."""
+
     def __str__(self) -> str:
         return block_text(self)
 
@@ -574,8 +597,8 @@ def _rename(slots: dict[str, list[str]], old: str, new: str) -> None:
         slots[slot] = [new if n == old else n for n in names]
 
 
-def _infer_outputs(op: Operator) -> None:
-    """Give the outputs of an operator that were declared without a shape what its definition finds."""
+def infer_outputs(op: Operator, every: bool = False) -> None:
+    """Give the outputs of an operator that were declared without a shape (or every one) what its definition finds."""
     definition = OPS.get(op.type)
     if definition is None:
         return
@@ -588,7 +611,7 @@ def _infer_outputs(op: Operator) -> None:
         names = op.outputs.get(slot.name, [])
         for name, one in zip(names, spec if slot.many else [spec]):
             v = op.block.vars.get(name)
-            if v is not None and name in op.block._unshaped and one is not None:
+            if v is not None and (every or name in op.block._unshaped) and one is not None:
                 v._shape, v._dtype = tuple(one.shape), v._dtype or dtypes.from_numpy(one.dtype)
                 op.block._unshaped.discard(name)
 
@@ -803,8 +826,13 @@ class Program:
         return program_text(self)
 
     def to_string(self, throw_on_error: bool = True, with_details: bool = False) -> str:
-        """The readable listing that `print` shows."""
+        """The readable listing that `print` shows. AssertionError for flags that are no bools."""
+        for name, value in (("throw_on_error", throw_on_error), ("with_details", with_details)):
+            assert isinstance(value, bool), f"The type of {name} parameter is wrong, expected bool, but received {type(value)}."
         return str(self)
+
+    def _sync_with_cpp(self) -> None:
+        """Nothing to do: the Python objects are the Program."""
 
     def to_code(self, fetch_list: Sequence[Any] | None = None) -> str:
         """The Program as a Python script: its function ``build()`` makes an equal Program, ``run(feed, values)`` runs it.

@@ -48,7 +48,7 @@ class ScopeTensor:
         return backend.place_of(self._array())
 
     def _is_initialized(self) -> bool:
-        return self._holder.value is not None
+        return self._holder.value is not None and self._holder.value._is_initialized()
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """A copy in CPU memory."""
@@ -76,12 +76,46 @@ class ScopeTensor:
         return self._tensor().recursive_sequence_lengths()
 
     def set_recursive_sequence_lengths(self, recursive_sequence_lengths: Sequence[Sequence[int]]) -> None:
-        """Set the lengths of ragged sequences."""
+        """Set the lengths of ragged sequences; before there is a value, for the one to come."""
+        if self._holder.value is None:
+            self._holder.value = Tensor(name=self._holder.name)
         self._tensor().set_recursive_sequence_lengths(recursive_sequence_lengths)
 
     def has_valid_recursive_sequence_lengths(self) -> bool:
         """Whether the lod fits the rows."""
         return self._tensor().has_valid_recursive_sequence_lengths()
+
+    def _set_dims(self, dims: Sequence[int]) -> None:
+        """Prepare for data of this shape; `set` takes any shape, so nothing is to be done."""
+
+    def _numel(self) -> int:
+        return int(self._array().size)
+
+    def _ptr(self) -> int:
+        array = self._array()
+        return int(array.ctypes.data if isinstance(array, np.ndarray) else array.data.ptr)
+
+    def _share_data_with(self, other: ScopeTensor) -> ScopeTensor:
+        """Have the memory of another one from now on; returns itself."""
+        self._holder.put(other._array())
+        return self
+
+    def _clear(self) -> None:
+        self._tensor()._make_void()
+
+    def _to_dlpack(self) -> Any:
+        """The DLPack capsule; memory is shared."""
+        return self._array().__dlpack__()
+
+    def _element(self, index: int) -> Any:
+        return backend.to_numpy(self._array().reshape(-1)[index]).item()
+
+    def _set_element(self, index: int, value: Any) -> None:
+        self._array().reshape(-1)[index] = value
+        self._tensor()._version[0] += 1
+
+    _get_float_element = _get_double_element = _get_complex64_element = _get_complex128_element = _element
+    _set_float_element = _set_double_element = _set_complex64_element = _set_complex128_element = _set_element
 
     def __len__(self) -> int:
         return len(self._array())

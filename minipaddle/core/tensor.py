@@ -6,7 +6,7 @@ Methods such as ``x.reshape`` and ``x + y`` are public functions of `minipaddle.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,18 @@ from .. import dtypes
 from ..backend import xp as backend
 from ..backend.place import Place
 from ..dtypes import DType
-from ..errors import MisusedTensorError
+from ..errors import MisusedTensorError, NotSupportedError
 from ..utils import unique_name
 from .lod import Lod, Ragged
 
-__all__ = ["Parameter", "Tensor", "TensorBase", "make_tensor", "tensor_method"]
+__all__ = ["Parameter", "Tensor", "TensorBase", "TensorMeta", "generated_name", "make_tensor", "tensor_method"]
 
 _generated = itertools.count()
+
+
+def generated_name(kind: str) -> str:
+    """A name for a tensor that nobody named; no other in the process has it."""
+    return f"{kind}_{next(_generated)}"
 
 
 class TensorBase:
@@ -50,7 +55,7 @@ def tensor_method(*names: str) -> Callable[[Callable[..., Any]], Callable[..., A
 class _Extra:
     """What few tensors need, kept apart so that results of operators stay small."""
 
-    __slots__ = ("grad", "hooks", "lod", "name", "persistable", "retains_grad", "zero_grad")
+    __slots__ = ("grad", "hooks", "lod", "name", "persistable", "retains_grad", "void", "zero_grad")
 
     def __init__(self) -> None:
         self.name: str | None = None
@@ -60,13 +65,53 @@ class _Extra:
         self.hooks: dict[int, Callable[[Tensor], Tensor | None]] | None = None
         self.retains_grad = False
         self.lod: Lod | None = None
+        self.void: Any = None  # the placeholder that stands in `_data` for data which is not there
 
 
-class _TensorMeta(type):
+class TensorMeta(type):
     """`isinstance(x, Tensor)` holds for symbolic Variables too: user code asks this while it is traced."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return isinstance_strict(instance, cls) or (cls is Tensor and isinstance_strict(instance, TensorBase))
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        given = _cpp_arguments(args, kwargs) if cls is Tensor else None
+        if given is None:
+            return super().__call__(*args, **kwargs)
+        dims, kind = given.pop("dims", None), given.pop("kind", "LOD_TENSOR")
+        if str(kind) != "LOD_TENSOR":
+            raise NotSupportedError(f"Tensor(): kind of variable {kind} is not supported; tensors are dense (LOD_TENSOR) here")
+        made = super().__call__(**given)
+        if dims is not None:
+            made._make_void(dims)
+        return made
+
+
+# Paddle's C++ constructors, told apart by the type of an argument: a dtype first, or a place second
+_DESCRIBED = ("dtype", "dims", "name", "type", "persistable")
+_FROM_ARRAY = ("value", "place", "persistable", "zero_copy", "name", "stop_gradient")
+_FROM_TENSOR = ("value", "place", "name")
+
+
+def _cpp_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any] | None:
+    """The arguments of one of those constructors by name, None for the Python one."""
+    if (args and isinstance(args[0], DType)) or "dims" in kwargs:
+        names: tuple[str, ...] = _DESCRIBED
+    elif len(args) > 1 and isinstance(args[1], Place):
+        names = _FROM_TENSOR if isinstance_strict(args[0], Tensor) else _FROM_ARRAY
+    elif "zero_copy" in kwargs:
+        names = _FROM_ARRAY
+    else:
+        return None
+    if len(args) > len(names):
+        raise TypeError(f"Tensor() takes {', '.join(names)} here, got {len(args)} arguments")
+    given = {**dict(zip(names, args, strict=False)), **kwargs}
+    given.pop("zero_copy", None)  # sharing memory is an optimization that NumPy arrays of the user must not see
+    if "type" in given:
+        given["kind"] = given.pop("type")
+    if given.get("name") is None:
+        given.pop("name", None)
+    return given
 
 
 def isinstance_strict(instance: Any, cls: type) -> bool:
@@ -74,11 +119,14 @@ def isinstance_strict(instance: Any, cls: type) -> bool:
     return cls in type(instance).__mro__
 
 
-class Tensor(Ragged, TensorBase, metaclass=_TensorMeta):
+class Tensor(Ragged, TensorBase, metaclass=TensorMeta):
     """A multi-dimensional array that can be differentiated.
 
     `stop_gradient` True (the default) keeps it out of the tape. `grad` is filled by `backward()`. The array lives in CPU
     memory (NumPy) or on a GPU (CuPy).
+
+    Paddle's C++ constructors are understood too: ``Tensor(value, place, persistable, zero_copy, name, stop_gradient)``,
+    ``Tensor(tensor, place, name)`` and, for a tensor without data, ``Tensor(dtype, dims, name, type, persistable)``.
     """
 
     # _edge: None for a leaf, else (tape node, number of its output). _version: a one-element list that counts changes in
@@ -100,8 +148,6 @@ class Tensor(Ragged, TensorBase, metaclass=_TensorMeta):
         name: str | None = None,
         persistable: bool = False,
     ) -> None:
-        if isinstance(dtype, Place):  # Paddle's C++ signature: value, place
-            dtype, place = None, dtype
         if isinstance_strict(value, Tensor):
             array = value._data.copy()
         elif backend.array_module(value) is not np:  # on a GPU already
@@ -122,6 +168,8 @@ class Tensor(Ragged, TensorBase, metaclass=_TensorMeta):
             self.name = name
         if persistable:
             self.persistable = True
+        if value is None:
+            self._make_void()
 
     # --- what it is
 
@@ -197,11 +245,13 @@ class Tensor(Ragged, TensorBase, metaclass=_TensorMeta):
         return False
 
     def _is_initialized(self) -> bool:
-        return True
+        return self._extra is None or self._extra.void is not self._data
 
-    def get_tensor(self) -> Tensor:
-        """The tensor itself (Paddle: the underlying DenseTensor)."""
-        return self
+    def _make_void(self, shape: Sequence[int] = (0,), dtype: Any = None) -> None:
+        """Take the data away; shape and dtype (as before unless given) are kept by a placeholder."""
+        array = np.zeros(tuple(shape), self._data.dtype if dtype is None else dtypes.numpy_of(dtype))
+        array.flags.writeable = False
+        self._more().void = self._data = array
 
     def value(self) -> Tensor:
         """The tensor itself."""
@@ -220,7 +270,7 @@ class Tensor(Ragged, TensorBase, metaclass=_TensorMeta):
         extra = self._more()
         if extra.name is None:
             kind = "generated_tensor" if self._edge is None else "eager_tmp"
-            extra.name = f"{kind}_{next(_generated)}"
+            extra.name = generated_name(kind)
         return extra.name
 
     @name.setter
@@ -308,8 +358,8 @@ class Tensor(Ragged, TensorBase, metaclass=_TensorMeta):
 
     # --- data
 
-    def numpy(self) -> np.ndarray[Any, Any]:
-        """A copy of the data as a NumPy array in CPU memory."""
+    def numpy(self, blocking: bool = True) -> np.ndarray[Any, Any]:
+        """A copy of the data as a NumPy array in CPU memory; it is always complete, `blocking` or not."""
         array = backend.to_numpy(self._data)
         return array.copy() if array is self._data else array
 
@@ -436,21 +486,29 @@ def _rebuild(array: np.ndarray[Any, Any], name: str, stop_gradient: bool, persis
 class EagerParamBase(Tensor):
     """A Tensor that is trained: persistable, `stop_gradient` False while `trainable`.
 
-    `optimize_attr` holds its learning-rate factor, `regularizer` and `need_clip` overrule the optimizer's.
+    `optimize_attr` holds its learning-rate factor, `regularizer` and `need_clip` overrule the optimizer's. Instead of a value a
+    `shape` may be given, of at least one dimension greater than 0 each (else ValueError); the data is zeros then.
     """
 
     # no __slots__: parameters may carry further attributes
 
     def __init__(
         self,
-        value: Any,
+        value: Any = None,
         dtype: Any = None,
         name: str | None = None,
         trainable: bool = True,
         optimize_attr: dict[str, float] | None = None,
         regularizer: Any = None,
         need_clip: bool = True,
+        do_model_average: bool | None = None,
+        is_distributed: bool = False,
+        shape: Sequence[int] | None = None,
     ) -> None:
+        if value is None:
+            if not shape or any(n <= 0 for n in shape):
+                raise ValueError(f"a parameter needs a value or a shape of dimensions greater than 0, got shape {shape}")
+            value = np.zeros(tuple(shape), dtypes.default_dtype().np)
         super().__init__(value, dtype=dtype, stop_gradient=not trainable)
         extra = self._more()
         extra.name = name if name is not None else unique_name.generate("_eager_param_base")
@@ -458,8 +516,8 @@ class EagerParamBase(Tensor):
         self.optimize_attr = {"learning_rate": 1.0} if optimize_attr is None else optimize_attr
         self.regularizer = regularizer
         self.need_clip = need_clip
-        self.is_distributed = False
-        self.do_model_average = None
+        self.is_distributed = is_distributed
+        self.do_model_average = do_model_average
 
     @property
     def trainable(self) -> bool:

@@ -54,6 +54,7 @@ from .framework import in_dygraph_mode
 from .input import embedding, one_hot
 from .io import load, load_program_state, save, set_program_state
 from .lod_tensor import LoDTensor, LoDTensorArray, create_lod_tensor, create_random_int_lodtensor
+from .newer import from_base as _from_base
 
 Tensor = LoDTensor
 
@@ -68,6 +69,4 @@ __all__ = [
     "program_guard", "regularizer", "save", "save_dygraph", "scope_guard", "set_flags", "set_program_state", "unique_name",
 ]  # fmt: skip
 
-
-def __getattr__(name: str) -> _Any:
-    raise _absent(__name__, name)
+__getattr__ = _from_base(__name__)

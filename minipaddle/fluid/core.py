@@ -7,6 +7,7 @@ from ..core.scope import Scope
 from ..core.tensor import Tensor as VarBase
 from ..device import is_compiled_with_cuda
 from .lod_tensor import LoDTensor, LoDTensorArray
+from .newer import from_base
 from .predictor import AnalysisConfig, PaddleBuf, PaddleTensor, create_paddle_predictor
 
 __all__ = [
@@ -65,3 +66,5 @@ def get_cuda_device_count() -> int:
     except ImportError:
         return 0
     return int(cupy.cuda.runtime.getDeviceCount())
+
+__getattr__ = from_base(__name__)

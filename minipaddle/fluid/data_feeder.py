@@ -9,6 +9,7 @@ import numpy as np
 from ..core.program import Program, Variable
 from ..static.program import default_main_program
 from .lod_tensor import LoDTensor, create_lod_tensor
+from .newer import from_base
 
 __all__ = ["DataFeeder"]
 
@@ -62,3 +63,5 @@ class DataFeeder:
         array = np.array(flat, dtype=dtype).reshape([-1, *rest])
         made: LoDTensor = create_lod_tensor(array, lengths, self._place)
         return made
+
+__getattr__ = from_base(__name__)

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from ..core.program import Block, Operator, Program, Variable
-from ..core.tensor import Parameter
 from ..static.program import (
     cpu_places,
     cuda_places,
@@ -13,9 +12,10 @@ from ..static.program import (
     name_scope,
     program_guard,
 )
+from .newer import from_base
 
 __all__ = [
-    "Block", "Operator", "Parameter", "Program", "Variable", "cpu_places", "cuda_places", "default_main_program",
+    "Block", "Operator", "Program", "Variable", "cpu_places", "cuda_places", "default_main_program",
     "default_startup_program", "device_guard", "in_dygraph_mode", "name_scope", "program_guard",
 ]  # fmt: skip
 
@@ -23,3 +23,5 @@ __all__ = [
 def in_dygraph_mode() -> bool:
     """Whether functions compute at once."""
     return in_dynamic_mode()
+
+__getattr__ = from_base(__name__)

@@ -6,43 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import xp as backend
 from ..core.lod import lod_from_lengths
+from ..core.lod_tensor import LoDTensor, LoDTensorArray
 from ..core.tensor import Tensor, isinstance_strict
 
 __all__ = ["LoDTensor", "LoDTensorArray", "create_lod_tensor", "create_random_int_lodtensor"]
-
-
-class Shape(list):  # type: ignore[type-arg]
-    """Dimensions: a list, which may also be called, as in 1.x."""
-
-    def __call__(self) -> list[int]:
-        return list(self)
-
-
-class LoDTensor(Tensor):
-    """A tensor made empty and filled by `set`, as in 1.x: ``t = LoDTensor(); t.set(array, place); t.set_lod([[0, 2, 5]])``."""
-
-    __slots__ = ()
-
-    @property
-    def shape(self) -> Shape:  # type: ignore[override]
-        """Dimensions; ``t.shape`` and ``t.shape()`` both give them."""
-        return Shape(self._data.shape)
-
-    def set(self, array: Any, place: Any = None) -> None:
-        """Take a copy of `array`, on the device `place`. The lod stays."""
-        self._replace(backend.to_place(np.array(array), place))
-
-    def _dtype(self) -> Any:
-        return self.dtype
-
-    def _is_initialized(self) -> bool:
-        return bool(self._data.size)
-
-
-class LoDTensorArray(list):  # type: ignore[type-arg]
-    """A list of LoDTensors."""
 
 
 def create_lod_tensor(data: Any, recursive_seq_lens: Sequence[Sequence[int]], place: Any = None) -> LoDTensor:

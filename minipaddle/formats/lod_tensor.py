@@ -27,6 +27,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .. import dtypes
+from ..backend import xp as backend
+from ..core.lod_tensor import LoDTensor
 from ..dtypes import DType
 from ..errors import FormatError
 
@@ -74,7 +76,24 @@ class SelectedRows:
 
     def __init__(self, rows: Iterable[int] = (), height: int = 0, value: np.ndarray[Any, Any] | None = None) -> None:
         self._rows, self._height = [int(r) for r in rows], int(height)
-        self.value = np.empty((0,), np.float32) if value is None else value
+        self._tensor = LoDTensor(np.empty((0,), np.float32) if value is None else value)
+
+    @property
+    def value(self) -> np.ndarray[Any, Any]:
+        """The rows, [len(rows), ...]."""
+        return backend.to_numpy(self._tensor._data)
+
+    def get_tensor(self) -> LoDTensor:
+        """The tensor that holds the rows; ``get_tensor().set(array)`` fills it."""
+        return self._tensor
+
+    def set_rows(self, rows: Iterable[int]) -> None:
+        """Say which rows they are."""
+        self._rows = [int(r) for r in rows]
+
+    def set_height(self, height: int) -> None:
+        """Set the number of rows of the whole tensor."""
+        self._height = int(height)
 
     def rows(self) -> list[int]:
         """Numbers of the rows."""

@@ -33,6 +33,7 @@ _WITHOUT_EFFECT: dict[str, Any] = {
     "FLAGS_use_cinn": False,
     "FLAGS_use_mkldnn": False,
     "FLAGS_use_standalone_executor": True,
+    "FLAGS_use_system_allocator": False,
 }
 _NOT_SUPPORTED = {"FLAGS_benchmark": "time your script instead", "FLAGS_check_nan_inf": "test results with paddle.isfinite(x).all()"}
 _values = {**_WITHOUT_EFFECT, **dict.fromkeys(_NOT_SUPPORTED, False)}

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..backend import xp as backend
 from ..core.context import context
+from ..core.lod_tensor import LoDTensor
 from ..core.program import Program
 from ..core.scope import ScopeTensor
 from ..core.tensor import Tensor, TensorBase, isinstance_strict, make_tensor
@@ -92,11 +93,15 @@ def _write(target: str | io.BytesIO, content: atomic.Content) -> None:
 
 def _binary_content(obj: Any) -> atomic.Content:
     if isinstance(obj, lod_tensor.SelectedRows):
+        if not obj.value.size:
+            raise ValueError("paddle.save: the SelectedRows to be saved has no rows yet; set its tensor first")
         return lambda file: lod_tensor.write_selected_rows(file, obj)
     if not isinstance_strict(obj, Tensor):
         raise NotImplementedError(
             f"When use_binary_format = True, `paddle.save`  expected Tensor, but received {type(obj)}."
         )
+    if not obj._is_initialized():
+        raise ValueError("paddle.save: the tensor to be saved is not initialized; set its data first")
     array = backend.to_numpy(obj._data)
     return lambda file: lod_tensor.write_tensor(file, array)
 
@@ -241,6 +246,8 @@ def _tensor(array: np.ndarray[Any, Any], tensor_name: str | None, file: str) -> 
             f"{file}: an array of type {array.dtype} cannot become a Tensor; pass return_numpy=True to get arrays"
         ) from None
     t = make_tensor(backend.to_module(array, backend.current()))
+    if _in_static_mode():
+        t = LoDTensor(t)
     if tensor_name is not None:
         t.name = tensor_name
     return t
@@ -316,3 +323,39 @@ def _load_model_state(
         key = facts[variable].get("structured_name", variable)
         named[variable if key in named else key] = array
     return named
+
+
+# --- under the names that Paddle's own scripts use
+
+_legacy_save = save
+
+
+def _legacy_load(path: str, **configs: Any) -> Any:
+    """`load` with NumPy arrays for Tensors."""
+    return load(path, **{"return_numpy": True, **configs})
+
+
+def _stream(function: str, where: Any) -> str | io.BytesIO:
+    if not isinstance(where, (str, os.PathLike, io.BytesIO)):
+        raise NotImplementedError(f"{function} takes a file name or a BytesIO, got {type(where).__name__}")
+    return where if isinstance(where, io.BytesIO) else os.fspath(where)
+
+
+def _save_lod_tensor(tensor: Any, file_name: Any) -> None:
+    """Write one tensor as Paddle's tensor stream."""
+    _write(_stream("_save_lod_tensor", file_name), _binary_content(tensor._tensor() if isinstance(tensor, ScopeTensor) else tensor))
+
+
+def _load_lod_tensor(file_name: Any) -> Any:
+    """Read one tensor of `_save_lod_tensor`."""
+    return load(_stream("_load_lod_tensor", file_name))
+
+
+def _save_selected_rows(selected_rows: Any, file_name: Any) -> None:
+    """Write SelectedRows as Paddle's stream."""
+    _write(_stream("_save_selected_rows", file_name), _binary_content(selected_rows))
+
+
+def _load_selected_rows(file_name: Any) -> Any:
+    """Read SelectedRows of `_save_selected_rows`."""
+    return load(_stream("_load_selected_rows", file_name))

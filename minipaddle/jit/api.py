@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..core.context import context
-from ..core.program import Program
+from ..core.program import Program, Variable
 from ..core.report import coded, page_of
 from ..core.tensor import Parameter, Tensor, isinstance_strict, make_tensor
 from ..nn.layer.layers import Layer, edits
@@ -243,7 +243,7 @@ class StaticFunction:
             input_spec = [InputSpec(v._shape, v.dtype, v.name, v.stop_gradient) for v in newest.input_variables]
         if input_spec is None and len(self._cache):
             return self._cache.last()[1][0]
-        chosen = self._declared if input_spec is None else input_spec
+        chosen = self._declared if input_spec is None or self._declares(input_spec) else input_spec
         if chosen is None:
             if not self.function_spec.parameters:
                 chosen = []
@@ -263,6 +263,21 @@ class StaticFunction:
         if entry is None:
             entry = self._made(key, args, kwargs)
         return entry[0]
+
+    def _declares(self, input_spec: Any) -> bool:
+        """Whether `input_spec` holds some of the declared specs and leaves others away: then the whole is traced."""
+        given, declared = tree.flatten(input_spec), tree.flatten(self._declared or [])
+        if len(given) == len(declared):
+            kinds = (InputSpec, Variable, Tensor, np.ndarray)
+            if any(isinstance(g, kinds) != isinstance(d, kinds) for g, d in zip(given, declared, strict=True)):
+                raise ValueError(
+                    f"The `input_spec`: {input_spec} used to construct concrete_program is conflict with the `input_spec`: "
+                    f"{self._declared} in `@paddle.jit.to_static`"
+                )
+            return False
+        if not 0 < len(given) < len(declared):
+            return False
+        return all(isinstance(s, Variable) or any(s == d for d in declared if isinstance(d, InputSpec)) for s in given)
 
     def get_concrete_program(self, *args: Any, **kwargs: Any) -> tuple[ConcreteProgram, PartialProgram]:
         """The traced form that a call with these arguments runs."""

@@ -81,7 +81,7 @@ def save(layer: Any, path: str, input_spec: Any = None, **configs: Any) -> None:
     facts: dict[str, dict[str, Any]] = {}
     for name, concrete in methods.items():
         prefix = path if name == "forward" else f"{path}.{name}"
-        program, feeds, fetches = _pruned(concrete, configs, name)
+        program, feeds, fetches = _pruned(concrete, configs, name, input_spec)
         if any(op.type == CUSTOM for block in program.blocks for op in block.ops):
             warnings.warn(
                 f"paddle.jit.save: method {name!r} uses a hand-written gradient (PyLayer); files do not hold it, so a Layer that is loaded "
@@ -107,7 +107,16 @@ def save(layer: Any, path: str, input_spec: Any = None, **configs: Any) -> None:
             "paddle.jit.save: a function was saved that uses tensors defined outside of it; their present values are stored as parameters",
             stacklevel=2,
         )
+    if any(_holds_dict(concrete.template) for concrete in methods.values()):
+        warnings.warn(
+            "Found 'dict' in given outputs, the values will be returned in a sequence sorted in lexicographical order by their keys.",
+            stacklevel=2,
+        )
     atomic.write_files(files)
+
+
+def _holds_dict(value: Any) -> bool:
+    return isinstance(value, dict) or (isinstance(value, (list, tuple)) and any(_holds_dict(item) for item in value))
 
 
 def _facts(t: Tensor, structured_name: str) -> dict[str, Any]:
@@ -181,9 +190,14 @@ def _with_hooks(layer: Layer, forward: Callable[..., Any]) -> Callable[..., Any]
     return call_with_hooks
 
 
-def _pruned(concrete: ConcreteProgram, configs: dict[str, Any], method: str) -> tuple[Program, list[str], list[str]]:
+def _pruned(
+    concrete: ConcreteProgram, configs: dict[str, Any], method: str, input_spec: Any
+) -> tuple[Program, list[str], list[str]]:
     """The traced Program with the feeds and fetches to be saved."""
     feeds = [v.name for v in concrete.input_variables]
+    given = [s for s in tree.flatten(input_spec or []) if isinstance(s, (InputSpec, Variable))]
+    if 0 < len(given) < len(feeds):  # some of the specs declared by to_static: the other inputs are to go
+        configs = {"input_names_after_prune": [s.name for s in given], **configs}
     fetches = list(dict.fromkeys(v.name for v in concrete.output_variables))
     output_spec = configs.get("output_spec") if method == "forward" else None
     if output_spec is not None:
@@ -278,6 +292,14 @@ def _selected_outputs(concrete: ConcreteProgram, output_spec: Any) -> list[str]:
         raise TypeError(f"paddle.jit.save: output_spec must be a list, got {type(output_spec).__name__}")
     outputs = concrete.output_variables
     chosen: list[str] = []
+    foreign = [w.name for w in output_spec if isinstance_strict(w, Tensor) and _result_name(w) not in {v.name for v in outputs}]
+    if foreign and len(output_spec) == len(outputs):
+        warnings.warn(
+            f"paddle.jit.save: the Tensors {foreign} of output_spec are no results of the traced function; as output_spec has one "
+            "entry for each result, all results are saved",
+            stacklevel=4,
+        )
+        return [v.name for v in outputs]
     for wanted in tree.leaves(list(output_spec)):
         if isinstance(wanted, int) and not isinstance(wanted, bool):
             if not -len(outputs) <= wanted < len(outputs):

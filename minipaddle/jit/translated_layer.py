@@ -14,7 +14,7 @@ from ..compiler.binding import attributes, definition_of, results_by_name, run_a
 from ..core.context import context
 from ..core.control_flow import copy_operator
 from ..core.program import Program, Variable
-from ..core.tensor import Parameter, Tensor, isinstance_strict, make_tensor
+from ..core.tensor import Parameter, Tensor, generated_name, isinstance_strict, make_tensor
 from ..dtypes import from_numpy
 from ..formats.pdmodel import prune
 from ..nn.layer.layers import Layer
@@ -28,6 +28,10 @@ from .partial_program import PartialProgram
 __all__ = ["INFER_PROPERTY_SUFFIX", "LoadedMethod", "TranslatedLayer"]
 
 INFER_PROPERTY_SUFFIX = ".pdiparams.info"
+
+
+#: Endings of the files of a saved model.
+INFER_MODEL_SUFFIX, INFER_PARAMS_SUFFIX, INFER_PARAMS_INFO_SUFFIX = ".pdmodel", ".pdiparams", ".pdiparams.info"
 
 
 @dataclass
@@ -51,7 +55,9 @@ def _unique(name: str, taken: set[str]) -> str:
     """A name nobody in this process has: the number at the end grows."""
     base = re.sub(r"_\d+$", "", name)
     while True:
-        candidate = unique_name.generate(base)
+        # names that Tensors give themselves are counted in a place of their own
+        own = base in ("generated_tensor", "eager_tmp")
+        candidate = generated_name(base) if own else unique_name.generate(base)
         if candidate not in taken:
             return candidate
 

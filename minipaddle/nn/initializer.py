@@ -76,12 +76,18 @@ class Initializer:
         return f"{type(self).__name__}({facts})"
 
 
+def _seed() -> int:
+    """The seed of the default startup Program, as for what is recorded there; 0 takes numbers from the generator."""
+    program = context.startup_program
+    return 0 if context.recorder is not None or program is None else program.random_seed
+
+
 def _uniform(shape: Sequence[int], dtype: DType, low: float, high: float) -> Any:
-    return call(random.uniform_random, shape=list(shape), min=float(low), max=float(high), seed=0, dtype=dtype.proto)
+    return call(random.uniform_random, shape=list(shape), min=float(low), max=float(high), seed=_seed(), dtype=dtype.proto)
 
 
 def _normal(shape: Sequence[int], dtype: DType, mean: float, std: float) -> Any:
-    return call(random.gaussian_random, shape=list(shape), mean=float(mean), std=float(std), seed=0, dtype=dtype.proto)
+    return call(random.gaussian_random, shape=list(shape), mean=float(mean), std=float(std), seed=_seed(), dtype=dtype.proto)
 
 
 class Constant(Initializer):
@@ -128,7 +134,7 @@ class TruncatedNormal(Initializer):
             shape=list(shape),
             mean=float(self._mean),
             std=float(self._std),
-            seed=0,
+            seed=_seed(),
             dtype=dtype.proto,
         )
 

@@ -33,6 +33,8 @@ def create_parameter(
     for n in shape:
         if not isinstance(n, (int, np.integer)):
             raise TypeError(f"create_parameter: the entries of shape must be ints, got {type(n).__name__} {n!r}")
+    if isinstance(dtype, int):
+        raise TypeError(f"create_parameter: dtype must be a name or a paddle dtype, got the int {dtype}")
     if attr is not None and not isinstance(attr, ParamAttr):
         raise TypeError(f"create_parameter: attr must be a ParamAttr or None, got {type(attr).__name__}")
     if default_initializer is not None and not isinstance(default_initializer, Initializer):

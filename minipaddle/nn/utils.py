@@ -197,7 +197,7 @@ def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0, er
         )
     factor = tensor_math.clip(float(max_norm) / (total + 1e-6), max=1.0)
     for p in owners:
-        p.grad = p.grad * factor
+        p.grad._replace((p.grad * factor)._data)
     return total
 
 
@@ -208,7 +208,7 @@ def clip_grad_value_(parameters: Any, clip_value: float) -> None:
         raise ValueError(f"clip_grad_value_: clip_value must not be negative, got {clip_value}")
     for p in _listed(parameters):
         if p.grad is not None:
-            p.grad = tensor_math.clip(p.grad, min=-float(clip_value), max=float(clip_value))
+            p.grad._replace(tensor_math.clip(p.grad, min=-float(clip_value), max=float(clip_value))._data)
 
 
 def parameters_to_vector(parameters: Iterable[Any], name: str | None = None) -> Any:

@@ -428,9 +428,9 @@ def _(xp, out, d_out, *, axis: int = -1):
 
 
 def _softmax(xp: Any, x: Any, axis: int) -> Any:
+    axis_of(axis, x.ndim)
     if x.ndim == 0:
         return xp.ones_like(x)
-    axis_of(axis, x.ndim)
     found = by_kernel("softmax", x, axis)
     if found is not None:
         return found
@@ -467,9 +467,9 @@ def _(xp, out, d_out, *, axis: int = -1):
 @op("log_softmax", "X -> Out", infer=_infer_softmax, grad="Out, Out@GRAD -> X@GRAD")
 def log_softmax(xp, x, *, axis: int = -1):
     refuse_integers(x)
+    axis_of(axis, x.ndim)
     if x.ndim == 0:
         return xp.zeros_like(x)
-    axis_of(axis, x.ndim)
     found = by_kernel("log_softmax", x, axis)
     if found is not None:
         return found

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import bfloat16
-from .registry import OPS, Op, Slot, Spec, _gradient_op
+from .registry import OPS, Op, Slot, Spec, gradient_op
 
 __all__ = ["computed_in_float32"]
 
@@ -112,7 +112,7 @@ def _backward(op: Op, mixed: bool) -> None:
         )
 
     plan.function = run
-    OPS[op.grad_type] = _gradient_op(op)
+    OPS[op.grad_type] = gradient_op(op)
 
 
 def computed_in_float32(*types: str, mixed: bool = False, forward: bool = True) -> None:

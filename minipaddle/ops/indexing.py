@@ -451,14 +451,16 @@ def _(xp, x, index, axis_tensor, d_out, *, axis: int = 0):
 
 
 def _infer_index_select(x: Spec, index: Spec, *, dim: int = 0) -> Spec:
-    if index.ndim > 2 or (index.ndim == 2 and index.shape[1] not in (1, -1)):
+    if index.ndim not in (1, 2) or (index.ndim == 2 and index.shape[1] not in (1, -1)):
         raise ValueError(f"the index must have one dimension, got shape {list(index.shape)}")
     at = axis_of(dim, x.ndim, "dim")
-    return Spec((*x.shape[:at], index.shape[0] if index.shape else 1, *x.shape[at + 1 :]), x.dtype)
+    return Spec((*x.shape[:at], index.shape[0], *x.shape[at + 1 :]), x.dtype)
 
 
 @op("index_select", "X, Index -> Out", infer=_infer_index_select, grad="X#, Index, Out@GRAD -> X@GRAD")
 def index_select(xp, x, index, *, dim: int = 0):
+    if not index.ndim:
+        raise ValueError("the index must have one dimension, got a scalar tensor")
     at = axis_of(dim, x.ndim, "dim")
     return xp.take(x, in_range(xp, _flat_index(index).reshape(-1), x.shape[at], "the index", negative=True), axis=at)
 

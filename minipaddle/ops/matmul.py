@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import UnfitShapesError
+from ..errors import MisusedTensorError, UnfitShapesError
 from .registry import Spec, op
 from .shapes import broadcast_shape, product, unbroadcast
 
@@ -265,24 +265,24 @@ def parse_equation(equation: str, ranks: list[int]) -> tuple[list[list[str]], li
     left, arrow, right = text.partition("->")
     terms = left.split(",")
     if len(terms) != len(ranks):
-        raise ValueError(f"equation {equation!r} has {len(terms)} operands, got {len(ranks)}")
+        raise MisusedTensorError(f"equation {equation!r} has {len(terms)} operands, got {len(ranks)}")
     longest = 0
 
     def labels(term: str, rank: int | None) -> list[str]:
         nonlocal longest
         before, dots, after = term.partition("...")
         if any(not (c.isascii() and c.isalpha()) for c in before + after):
-            raise ValueError(f"equation {equation!r}: labels must be letters, got {term!r}")
+            raise MisusedTensorError(f"equation {equation!r}: labels must be letters, got {term!r}")
         if not dots:
             if rank is not None and len(term) != rank:
-                raise ValueError(f"equation {equation!r}: {term!r} has {len(term)} labels for {rank} dimensions")
+                raise MisusedTensorError(f"equation {equation!r}: {term!r} has {len(term)} labels for {rank} dimensions")
             return list(term)
         if rank is None:
             middle = longest
         else:
             middle = rank - len(before) - len(after)
             if middle < 0:
-                raise ValueError(f"equation {equation!r}: {term!r} has more labels than the {rank} dimensions of its operand")
+                raise MisusedTensorError(f"equation {equation!r}: {term!r} has more labels than the {rank} dimensions of its operand")
             longest = max(longest, middle)
         return [*before, *[str(i) for i in range(middle - 1, -1, -1)], *after]
 
@@ -291,7 +291,7 @@ def parse_equation(equation: str, ranks: list[int]) -> tuple[list[list[str]], li
         out = labels(right, None)
         for label in out:
             if out.count(label) > 1 or not any(label in f for f in found):
-                raise ValueError(f"equation {equation!r}: label {label!r} of the result must occur once there, and in an operand")
+                raise MisusedTensorError(f"equation {equation!r}: label {label!r} of the result must occur once there, and in an operand")
         return found, out
     every = [label for f in found for label in f]
     dots = [str(i) for i in range(longest - 1, -1, -1)]
@@ -308,7 +308,8 @@ def _label_sizes(shapes: list[Any], labels: list[list[str]], equation: str) -> d
     for name, dims in found.items():
         known = dims - {-1} - ({1} if name.isdigit() else set())
         if len(known) > 1:
-            raise ValueError(f"equation {equation!r}: label {name!r} stands for dimensions of {' and '.join(map(str, sorted(known)))}")
+            sizes_found = " and ".join(map(str, sorted(known)))
+            raise MisusedTensorError(f"equation {equation!r}: label {name!r} stands for dimensions of {sizes_found}")
         sizes[name] = known.pop() if known else -1 if -1 in dims else 1
     return sizes
 

@@ -373,9 +373,8 @@ def _sum_back(d: Any, like: Any) -> Any:
 
 
 def _flat_axis(x: Any, axis: int, flatten: bool) -> tuple[Any, int]:
-    if flatten or x.ndim == 0:
-        return x.reshape(-1), 0
-    return x, axis_of(axis, x.ndim)
+    at = 0 if flatten else axis_of(axis, x.ndim)
+    return (x.reshape(-1), 0) if flatten or x.ndim == 0 else (x, at)
 
 
 def _at(ndim: int, axis: int, window: slice) -> tuple[slice, ...]:

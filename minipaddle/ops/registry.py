@@ -39,7 +39,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["ATTR_TYPES", "OPS", "Attr", "GradPlan", "LodRule", "Op", "Slot", "Spec", "find_op", "op", "parse_lod"]
+__all__ = ["ATTR_TYPES", "OPS", "Attr", "GradPlan", "LodRule", "Op", "Slot", "Spec", "find_op", "gradient_op", "op", "parse_lod"]
 
 # annotation -> AttrType of framework.proto
 ATTR_TYPES = {
@@ -274,7 +274,7 @@ class Op:
             function, slots_in, slots_out, tuple(sources), targets, "needs" in keywords,
             tuple(self.attrs) if takes_all else names, takes_all or everything <= set(names), only,
         )  # fmt: skip
-        OPS[self.grad_type] = _gradient_op(self)
+        OPS[self.grad_type] = gradient_op(self)
         return function
 
     def lod(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -297,7 +297,7 @@ class Op:
         return found if isinstance(found, tuple) else (found,)
 
 
-def _gradient_op(forward: Op) -> Op:
+def gradient_op(forward: Op) -> Op:
     """``<type>_grad`` as an operator in its own right: Programs hold it, the compiler runs it."""
     plan = forward.grad
     assert plan is not None

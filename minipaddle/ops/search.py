@@ -103,9 +103,9 @@ def _infer_top(x: Spec, k_tensor: Any = None, *, k: int = 1, axis: int = -1, **_
 
 
 def _top(xp: Any, x: Any, k: int, axis: int, largest: bool) -> tuple[Any, Any]:
+    at = axis_of(axis, x.ndim)
     if not x.ndim:
         return x.copy(), xp.zeros((), "int64")
-    at = axis_of(axis, x.ndim)
     _infer_top(x, None, k=k, axis=axis)
     index = sorted_index(xp, x, at, largest)[along(at, slice(0, k))]
     return xp.take_along_axis(x, index, at), index.astype("int64")
@@ -159,9 +159,9 @@ def _unpick(xp: Any, x: Any, index: Any, d_out: Any, axis: int, keepdim: bool) -
 
 @op("kthvalue", "X -> Out, Indices", infer=_infer_reduced, grad="X#, Indices, Out@GRAD -> X@GRAD")
 def kthvalue(xp, x, *, k: int = 1, axis: int = -1, keepdim: bool = False):
+    at = axis_of(axis, x.ndim)
     if not x.ndim:
         return x.copy(), xp.zeros((), "int64")
-    at = axis_of(axis, x.ndim)
     if not 1 <= k <= x.shape[at]:
         raise ValueError(
             f"k = {k} must be in [1, {x.shape[at]}], the length of dimension {at} of shape {list(x.shape)}"
@@ -177,9 +177,9 @@ def _(xp, x, index, d_out, *, axis: int = -1, keepdim: bool = False):
 
 @op("mode", "X -> Out, Indices", infer=_infer_reduced, grad="X#, Indices, Out@GRAD -> X@GRAD")
 def mode(xp, x, *, axis: int = -1, keepdim: bool = False):
+    at = axis_of(axis, x.ndim)
     if not x.ndim:
         return x.copy(), xp.zeros((), "int64")
-    at = axis_of(axis, x.ndim)
     order = sorted_index(xp, x, at, False)
     ranked = xp.moveaxis(xp.take_along_axis(x, order, at), at, -1)
     n = ranked.shape[-1]

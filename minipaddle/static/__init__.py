@@ -6,8 +6,9 @@ from typing import Any as _Any
 
 from ..jit.input_spec import InputSpec
 from ..nn.parameter import create_parameter
+from ..tensor.indexing import setitem
 from ..utils.absent import absent as _absent
-from . import amp, nn
+from . import amp, descs, nn, tensors
 from .backward import *
 from .executor import *
 from .extras import *

@@ -16,10 +16,11 @@ from ..compiler.pipeline import CompiledProgram as Compiled
 from ..core.blocks import reads as reads_of
 from ..core.blocks import writes as writes_of
 from ..core.gradient_forms import completed
+from ..core.lod_tensor import made_lod_tensor
 from ..core.old_programs import in_our_form
 from ..core.program import SPECIAL_KINDS, Program, Variable
 from ..core.scope import Scope, current_scope
-from ..core.tensor import Tensor, isinstance_strict, make_tensor
+from ..core.tensor import Tensor, isinstance_strict
 from ..errors import NotSupportedError
 from ..formats import pdmodel
 from ..ops.registry import OPS
@@ -29,7 +30,10 @@ __all__ = ["BuildStrategy", "CompiledProgram", "ExecutionStrategy", "Executor"]
 
 
 class FeedError(AssertionError, ValueError, TypeError):
-    """What is fed is no dict, nor a list of one dict. Paddle's versions raise AssertionError or TypeError."""
+    """What is fed is no dict, nor a list of one dict, or what is fetched is no list.
+
+    Paddle's versions raise AssertionError or TypeError.
+    """
 
 
 class MissingValueError(ValueError, RuntimeError):
@@ -368,7 +372,7 @@ class Executor:
 
         program: default the default main Program. feed: a dict from variable names to ndarrays, Tensors or lists; a list of one
         such dict; or a batch of a DataLoader with `feed_list`. Names the Program lacks are ignored. fetch_list: Variables or
-        names. scope: where persistable variables live, default the one in force. return_numpy: False for Tensors.
+        names. scope: where persistable variables live, default the one in force. return_numpy: False for LoDTensors.
         use_prune: leave out what the fetches do not need, updates of parameters too. The other arguments name Paddle's
         internal variables and its cache, and have no effect: Programs are always cached here.
 
@@ -425,7 +429,9 @@ class Executor:
                         "ndarray. Please set the parameter 'return_numpy' as 'False' to return LoDTensor itself directly."
                     )
             return [r if type(r) is np.ndarray or isinstance(r, list) else backend.to_numpy(r) for r in results[:count]]
-        tensors: list[Any] = [r if isinstance(r, list) else make_tensor(r) for r in results[:count]]
+        tensors: list[Any] = [
+            r if isinstance(r, list) else made_lod_tensor(np.asarray(r) if isinstance(r, np.generic) else r) for r in results[:count]
+        ]
         for t, lod in zip(tensors, out_lods):
             if lod:
                 t.set_lod(lod)
@@ -480,6 +486,8 @@ def _fetch_names(fetch_list: Any) -> tuple[str, ...]:
         return ()
     if isinstance(fetch_list, (str, Variable)):
         fetch_list = [fetch_list]
+    if not isinstance(fetch_list, (list, tuple)):
+        raise FeedError(f"fetch_list must be a list or tuple of Variables or names, got {type(fetch_list).__name__}")
     names: list[str] = []
     for i, item in enumerate(fetch_list):
         if type(item) is str:

@@ -49,6 +49,10 @@ class StateError(AssertionError, ValueError):
     """A saved state does not fit the Program. Paddle raises AssertionError."""
 
 
+class NoStateError(FileNotFoundError, ValueError):
+    """There are no saved values. Paddle raises ValueError."""
+
+
 # --- values in scopes
 
 
@@ -184,7 +188,7 @@ def load(
 def _load_bare(program: Program, path: str, prefix: str, executor: Any, var_list: Sequence[Variable] | None) -> None:
     """`load` of what `save_vars` and its relatives wrote."""
     if not os.path.exists(path):
-        raise FileNotFoundError(f"[Errno 2] No such file or directory: '{prefix + PARAMS}'")
+        raise NoStateError(f"[Errno 2] No such file or directory: '{prefix + PARAMS}'")
     if executor is None:
         raise ValueError(
             f"{path}: executor is required when loading model file saved with [ save_params, save_persistables, save_vars ]"

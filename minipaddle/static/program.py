@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from .. import dtypes
 from ..backend import xp as backend
 from ..backend.place import CPUPlace, CUDAPlace, Place
-from ..core.context import context
+from ..core.context import Context, context
 from ..core.program import Program, Variable
 from ..core.recorder import StaticRecorder
 from ..core.scope import Scope, current_scope, scope_guard
@@ -37,6 +37,7 @@ class _Defaults(threading.local):
 
 
 _defaults = _Defaults()
+Context.startup_program = _defaults.startup
 _static_names = unique_name.UniqueNameGenerator()
 _dynamic_names: unique_name.UniqueNameGenerator | None = None
 
@@ -114,9 +115,14 @@ def switch_startup_program(program: Program) -> Program:
     return _switch(_defaults.main, program)[1]
 
 
+def _set_defaults(main: Program, startup: Program) -> None:
+    _defaults.main, _defaults.startup = main, startup
+    context.startup_program = startup
+
+
 def _switch(main: Program, startup: Program) -> tuple[Program, Program]:
     old = _defaults.main, _defaults.startup
-    _defaults.main, _defaults.startup = main, startup
+    _set_defaults(main, startup)
     recorder = context.recorder
     if isinstance(recorder, StaticRecorder):
         made = StaticRecorder(main, startup)
@@ -141,7 +147,7 @@ def program_guard(main_program: Program, startup_program: Program | None = None)
     try:
         yield
     finally:
-        _defaults.main, _defaults.startup = old
+        _set_defaults(*old)
         if isinstance(recorder, StaticRecorder):
             context.recorder = recorder
 
@@ -279,16 +285,4 @@ def parse_from_string(binary_str: bytes) -> Program:
     return pdmodel.loads(binary_str, "the given bytes")
 
 
-class _Desc:
-    """``program.desc``: only what serialises it."""
-
-    def __init__(self, program: Program) -> None:
-        self._program = program
-
-    def serialize_to_string(self) -> bytes:
-        """The bytes of a ``.pdmodel``."""
-        return pdmodel.dumps(self._program)
-
-
 setattr(Program, "parse_from_string", staticmethod(parse_from_string))  # noqa: B010
-setattr(Program, "desc", property(_Desc))  # noqa: B010

@@ -1,7 +1,7 @@
 """``paddle.*`` functions on tensors, and the methods of Tensor."""
 from __future__ import annotations
 
-from . import dlpack, operators
+from . import dlpack, handles, operators
 from .array import array_length, array_read, array_write, create_array
 from .attribute import *
 from .creation import *

@@ -19,7 +19,6 @@ from ..ops import creation as C
 from ..ops import elementwise as E
 from ..ops import manipulation as M
 from .arguments import constant, is_tensor_like
-from .creation import full_like
 
 __all__ = [
     "finfo",
@@ -319,13 +318,13 @@ def fill_(x: Any, value: Any) -> Any:
         value = value.item()
     if not isinstance(value, (bool, int, float, np.generic)):
         raise WrongTypeError(f"fill_: value must be a number, got {type(value).__name__}")
-    return in_place(x, full_like(x, value))
+    return in_place(x, call(C.fill_any, x, value=value))
 
 
 @tensor_method("zero_")
 def zero_(x: Any) -> Any:
     """Set every element to 0; returns `x`."""
-    return in_place(x, full_like(x, 0))
+    return in_place(x, call(C.fill_any, x))
 
 
 @tensor_method("fill_diagonal_")

@@ -16,6 +16,7 @@ from ..core.context import context
 from ..core.dispatch import call, in_place
 from ..core.program import Variable
 from ..core.recorder import spec_of
+from ..core.scope import ScopeTensor
 from ..core.tensor import isinstance_strict, make_tensor, tensor_method
 from ..dtypes import DType
 from ..errors import UnsupportedDtypeError, WrongTypeError
@@ -58,7 +59,7 @@ __all__ = [
 
 def _numbers(data: Any) -> np.ndarray[Any, Any]:
     """A fresh array of a type Paddle has. TypeError or ValueError as Paddle raises for everything else."""
-    if isinstance(data, (np.ndarray, np.generic)):
+    if isinstance(data, (np.ndarray, np.generic, ScopeTensor)):
         array = np.array(data)
         inferred = False
     elif isinstance(data, (bool, int, float, builtins.complex, bytes)):

@@ -94,11 +94,15 @@ def grad(
     outputs, inputs: a Tensor or a list of Tensors. create_graph: record the calculation, so that the results can be
     differentiated again. retain_graph: the graph is kept whatever it says, as in Paddle; only backward() frees it.
     no_grad_vars: tensors that count as constants. No ``.grad`` changes. Returns a list, in which an input that plays no
-    part has None if `allow_unused`, else ValueError. AssertionError for arguments of the wrong type.
+    part has None if `allow_unused`, else ValueError. AssertionError for arguments of the wrong type, RuntimeError for a
+    tensor named twice.
     """
     if context.recorder is not None and context.recorder.tracing and _any_variable(outputs):
         return _traced(outputs, inputs, grad_outputs, create_graph, only_inputs, allow_unused, no_grad_vars)
     outs, ins = tensors_of(outputs, "outputs"), tensors_of(inputs, "inputs")
+    for name, tensors in (("outputs", outs), ("inputs", ins)):
+        if len({id(t) for t in tensors}) < len(tensors):
+            raise RuntimeError(f"paddle.grad: {name} contain duplicate tensors, which it does not take; name each of them once")
     seeds = seeds_of(grad_outputs, outs, "grad_outputs")
     if no_grad_vars is None:
         constants: list[Tensor] = []

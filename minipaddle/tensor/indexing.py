@@ -20,7 +20,7 @@ from ..core.context import context
 from ..core.dispatch import call, in_place
 from ..core.recorder import spec_of
 from ..core.tensor import Tensor, isinstance_strict, make_tensor, tensor_method
-from ..errors import UnsupportedDtypeError, WrongTypeError
+from ..errors import AxisError, InvalidIndexError, UnsupportedDtypeError, WrongTypeError
 from ..ops import elementwise as E
 from ..ops import indexing as I
 from ..ops import manipulation as M
@@ -113,7 +113,7 @@ def _normal(item: Any) -> Any:
         return int(item)
     if isinstance(item, (list, tuple, range, np.ndarray)):
         return _as_index_tensor(item)
-    raise ValueError(
+    raise InvalidIndexError(
         "a tensor is indexed by ints, slices, None, ..., lists, arrays and tensors of integers or bools, "
         f"got {type(item).__name__}"
     )
@@ -147,7 +147,7 @@ def parse(item: Any, spec: Spec) -> Index:
     dots = [i for i, v in enumerate(items) if v is Ellipsis]
     used = sum(_rank_of(v) for v in items)
     if used > spec.ndim:
-        raise IndexError(
+        raise AxisError(
             f"too many indices: {used} for a tensor of {spec.ndim} dimensions and shape {list(spec.shape)}"
         )
     if len(dots) > 1:
@@ -532,6 +532,14 @@ def set_item(x: Any, item: Any, value: Any) -> None:
         changed = call(M.squeeze2, changed, axes=at.none_axes)
     at.none_axes = []
     in_place(x, _set_basic(x, at, changed))
+
+
+def setitem(x: Any, index: Any, value: Any) -> Any:
+    """`x` with ``x[index] = value`` done. In dynamic mode `x` itself changes; in static mode the result is another Variable."""
+    if context.recorder is not None:
+        x = call(M.assign, x)
+    set_item(x, index, value)
+    return x
 
 
 tensor_method("__getitem__")(get_item)

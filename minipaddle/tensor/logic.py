@@ -23,7 +23,7 @@ __all__ = [
 
 def _comparison(name: str, op: Op, meaning: str) -> Callable[..., Any]:
     def function(x: Any, y: Any, name: str | None = None) -> Any:
-        if not is_tensor_like(y) and isinstance(y, (bool, int, float)):
+        if not is_tensor_like(y) and isinstance(y, (bool, int, float)) and is_tensor_like(x):
             y = number_like(y, x, x.dtype)
         static_types(what, "bool float16 bfloat16 float32 float64 uint8 int8 int16 int32 int64", x=x, y=y)
         return call(op, *same_types(x, y, what))

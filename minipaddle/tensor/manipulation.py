@@ -12,7 +12,7 @@ from .. import dtypes
 from ..core.dispatch import before_change, call, in_place
 from ..core.recorder import spec_of
 from ..core.tensor import TensorBase, tensor_method
-from ..errors import MisusedTensorError, WrongTypeError
+from ..errors import AxisError, MisusedTensorError, WrongTypeError
 from ..ops import creation as C
 from ..ops import elementwise as E
 from ..ops import indexing as I
@@ -454,6 +454,9 @@ reverse = flip
 def roll(x: Any, shifts: Any, axis: Any = None, name: str | None = None) -> Any:
     """Entries moved by `shifts` along `axis` (flattened without), those that leave coming in at the other end."""
     axes = [] if axis is None else as_ints(axis, "axis")
+    ndim = spec_of(x).ndim
+    if any(not -ndim <= a < ndim for a in axes):
+        raise AxisError(f"roll: axis {axes} is out of range for {ndim} dimensions")
     if is_tensor_like(shifts) and is_symbolic(shifts):
         return call(M.roll, x, shifts, axis=axes)
     return call(M.roll, x, shifts=as_ints(shifts, "shifts"), axis=axes)

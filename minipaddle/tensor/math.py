@@ -127,6 +127,8 @@ def neg(x: Any, name: str | None = None) -> Any:
 @tensor_method("cast", "astype")
 def cast(x: Any, dtype: Any) -> Any:
     """`x` with elements of another type, always a new tensor; TypeError for an unknown type."""
+    if not is_tensor_like(x):
+        raise WrongTypeError(f"cast: x must be a Tensor, got {type(x).__name__}")
     return call(E.cast, x, in_dtype=x.dtype.proto, out_dtype=as_dtype(dtype).proto)
 
 
@@ -223,6 +225,8 @@ def deg2rad(x: Any, name: str | None = None) -> Any:
 @tensor_method("nan_to_num")
 def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None, name: str | None = None) -> Any:
     """`x` with nan and the infinities replaced; the infinities become the largest numbers of the type unless given."""
+    if not is_tensor_like(x):
+        raise WrongTypeError(f"nan_to_num: x must be a Tensor, got {type(x).__name__}")
     if x.dtype.name not in ("float32", "float64"):
         raise AssertionError(f"nan_to_num takes float32 or float64, got {x.dtype.name}")
     info = np.finfo(x.dtype.np)

@@ -108,6 +108,12 @@ def standard_normal(shape: Any, dtype: Any = None, name: str | None = None) -> A
     return _gaussian(shape, 0.0, 1.0, _floating(dtype, "standard_normal"))
 
 
+def gaussian(shape: Any, mean: Any = 0.0, std: Any = 1.0, seed: int = 0, dtype: Any = None, name: str | None = None) -> Any:
+    """Normally distributed numbers; a `seed` other than 0 makes the call repeat itself."""
+    made = standard_normal(shape, dtype)
+    return in_place(made, call(R.gaussian_inplace, made, mean=float(mean), std=float(std), seed=int(seed)))
+
+
 def randn(shape: Any, dtype: Any = None, name: str | None = None) -> Any:
     """Normally distributed numbers with mean 0 and standard deviation 1."""
     return standard_normal(shape, dtype)

@@ -98,6 +98,8 @@ def _body(array: Any, summary: bool, indent: int, width: int, signed: bool) -> s
 
 def tensor_to_string(x: Tensor, prefix: str = "Tensor") -> str:
     """The text of ``print(x)``."""
+    if not x._is_initialized():
+        return f"{prefix}(Not initialized)"
     array = backend.to_numpy(x._data)
     if array.dtype.kind == "V" or array.dtype.name == "bfloat16":
         array = array.astype(np.float32)

@@ -4,7 +4,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["flatten", "leaves", "map_structure", "ordered", "pack", "structure"]
+__all__ = [
+    "assert_same_structure", "flatten", "is_sequence", "leaves", "map_structure", "map_structures", "ordered", "pack",
+    "pack_sequence_as", "structure",
+]  # fmt: skip
 
 
 def leaves(value: Any) -> Iterator[Any]:
@@ -57,3 +60,48 @@ def ordered(mapping: dict[Any, Any]) -> list[Any]:
         return sorted(mapping)
     except TypeError:
         return sorted(mapping, key=str)
+
+
+# --- as scripts call them: ``paddle.utils.pack_sequence_as``
+
+
+def is_sequence(value: Any) -> bool:
+    """Whether it is a list, a tuple or a dict."""
+    return isinstance(value, (list, tuple, dict))
+
+
+def pack_sequence_as(structure: Any, flat_sequence: Any) -> Any:
+    """The leaves `flat_sequence` (a list or tuple; of a dict its values by sorted keys) in the form of `structure`.
+
+    TypeError for something that is no sequence, ValueError for the wrong number of leaves.
+    """
+    if not is_sequence(flat_sequence):
+        raise TypeError(f"pack_sequence_as: flat_sequence must be a sequence, got {type(flat_sequence).__name__}")
+    values = flatten(flat_sequence) if isinstance(flat_sequence, dict) else list(flat_sequence)
+    expected = sum(1 for _ in leaves(structure))
+    if len(values) != expected:
+        raise ValueError(f"pack_sequence_as: the structure has {expected} leaves, flat_sequence has {len(values)}")
+    return pack(structure, values)
+
+
+def map_structures(function: Callable[..., Any], *structures: Any) -> Any:
+    """`function` of the leaves that stand in the same place of each structure, in the form of the first."""
+    return pack(structures[0], [function(*values) for values in zip(*map(leaves, structures), strict=False)])
+
+
+def assert_same_structure(nest1: Any, nest2: Any, check_types: bool = True) -> None:
+    """ValueError unless both are nested in the same way; TypeError where `check_types` and the types of sequences differ."""
+    if sum(1 for _ in leaves(nest1)) != sum(1 for _ in leaves(nest2)) or is_sequence(nest1) != is_sequence(nest2):
+        raise ValueError(f"the two structures are not nested in the same way: {nest1!r} and {nest2!r}")
+    if not is_sequence(nest1):
+        return
+    if check_types and type(nest1) is not type(nest2):
+        raise TypeError(f"the two structures have sequences of different types: {type(nest1).__name__} and {type(nest2).__name__}")
+    if isinstance(nest1, dict) and isinstance(nest2, dict):
+        if set(nest1) != set(nest2):
+            raise ValueError(f"the two dicts have different keys: {list(nest1)} and {list(nest2)}")
+        pairs = [(nest1[k], nest2[k]) for k in nest1]
+    else:
+        pairs = list(zip(nest1, nest2, strict=False))
+    for one, other in pairs:
+        assert_same_structure(one, other, check_types)

@@ -356,3 +356,11 @@ def test_copies_are_leaves_of_their_own():
             with paddle.no_grad():
                 twin.add_(paddle.ones([2]))
             assert source.tolist() == [1, 2]
+
+
+def test_grad_takes_no_tensor_twice() -> None:
+    x = paddle.to_tensor([1.0], stop_gradient=False)
+    y = x * x
+    for outputs, inputs in ((y, [x, x]), ([y, y], x)):
+        with pytest.raises(RuntimeError, match="duplicate"):
+            paddle.grad(outputs, inputs)

@@ -105,3 +105,11 @@ def test_embedding_and_gru_step() -> None:
         assert fluid.dygraph.Embedding([5, 12])(ids).shape == [1, 2, 12]
         new, reset, gates = fluid.dygraph.GRUUnit(12)(fluid.dygraph.Embedding([5, 12])(ids)[0], paddle.zeros([2, 4]))
         assert new.shape == reset.shape == [2, 4] and gates.shape == [2, 12]
+
+
+def test_guard_has_programs_of_its_own() -> None:
+    outside = paddle.static.default_main_program()
+    with fluid.dygraph.guard():
+        assert paddle.static.default_main_program() is not outside
+        paddle.framework.random._manual_program_seed(3)
+    assert paddle.static.default_main_program() is outside and outside.random_seed == 0

@@ -110,6 +110,7 @@ def test_same_as_the_dynamic_graph(name: str, interpret: bool) -> None:
 
 
 @pytest.mark.parametrize("name", [n for n in SUPPORTED if CASES[n].saves])
+@pytest.mark.filterwarnings("ignore:Found 'dict':UserWarning")
 def test_same_after_saving_and_loading(name: str, tmp_path: Path) -> None:
     case = CASES[name]
     call = case.calls[0]

@@ -67,6 +67,36 @@ def test_no_grad_set_and_parameter_list() -> None:
         static.append_backward(x * 1.0)
 
 
+def _third_order(f, x, gradient):
+    """Three gradients, one of the other."""
+    (a,) = gradient(f(x).sum(), x)
+    (b,) = gradient((a * a * x).sum(), x)
+    (c,) = gradient((b * b).sum() + (a * x).sum(), x)
+    return a, b, c
+
+
+@pytest.mark.parametrize("name", ["mul", "matmul", "softmax", "layer_norm", "split", "concat", "exp"])
+def test_higher_derivatives_equal_the_dynamic_ones(name: str) -> None:
+    f = {
+        "mul": lambda x: x * x * x,
+        "matmul": lambda x: paddle.matmul(x, paddle.transpose(x * x, [1, 0])),
+        "softmax": lambda x: paddle.nn.functional.softmax(x) ** 2,
+        "layer_norm": lambda x: paddle.nn.functional.layer_norm(x, 3) ** 3,
+        "split": lambda x: paddle.split(x * x * x, [1, 2], axis=1)[1] * x[:, 1:],
+        "concat": lambda x: paddle.concat([x * x, paddle.exp(x)]) ** 2,
+        "exp": lambda x: paddle.exp(x) / (x + 2),
+    }[name]
+    values = np.array([[0.3, 0.9, -0.5], [1.2, -0.4, 0.7]])
+    x = static.data("x", [2, 3], "float64")
+    x.stop_gradient = False
+    fetched = _third_order(f, x, lambda o, i: static.gradients([o], [i]))
+    got = static.Executor().run(feed={"x": values}, fetch_list=list(fetched))
+    paddle.disable_static()
+    x = paddle.to_tensor(values, stop_gradient=False)
+    for mine, theirs in zip(got, _third_order(f, x, lambda o, i: paddle.grad(o, i, create_graph=True)), strict=True):
+        np.testing.assert_allclose(mine, theirs.numpy(), rtol=1e-7, atol=1e-9)
+
+
 def test_two_losses_two_optimizers() -> None:
     x = static.data("x", [None, 2])
     a, b = static.nn.fc(x, 1, bias_attr=False), static.nn.fc(x, 1, bias_attr=False)

@@ -210,3 +210,61 @@ def test_operators_appended_by_hand() -> None:
     assert (out.shape, other.shape, block.var("I").dtype) == ((-1, 2), (-1, 2), paddle.int64)
     feed = {"X": np.ones((2, 3), "float32"), "Y": np.arange(6, dtype="float32").reshape(3, 2)}
     assert static.Executor().run(feed=feed, fetch_list=["Out"])[0].tolist() == [[6, 9]] * 2
+
+
+def test_descs_are_views() -> None:
+    x = static.data("x", [None, 3])
+    y = static.nn.fc(x, 2)
+    main = static.default_main_program()
+    block = main.desc.block(0)
+    assert (main.desc.num_blocks(), block.id, block.parent, block.op_size()) == (1, 0, -1, len(main.global_block().ops))
+    op = block.op(0)
+    assert (op.type(), op.input("X"), op.has_attr("y_num_col_dims"), op.attr("y_num_col_dims")) == ("mul", ["x"], True, 1)
+    assert y.desc.shape() == [-1, 2] and block.has_var(b"x") and block.find_var(b"none") is None
+    out = main.global_block().create_var(name="out", shape=[1], dtype="float32")
+    made = main.global_block().append_op(type="relu", inputs={"X": y}, outputs={"Out": out})
+    made.desc.infer_shape(main.global_block().desc)
+    assert out.shape == (-1, 2) and made.all_attrs() is not made.attrs
+
+
+def test_setitem_gives_another_variable() -> None:
+    x = paddle.zeros([2, 2])
+    y = static.setitem(x, (slice(None), 0), 5.0)
+    got = static.Executor().run(fetch_list=[x, y])
+    assert got[0].tolist() == [[0, 0], [0, 0]] and got[1].tolist() == [[5, 0], [5, 0]]
+
+
+def test_parameters_start_alike_in_both_modes() -> None:
+    def values() -> list[np.ndarray]:
+        paddle.framework.random._manual_program_seed(90)
+        layers = [paddle.nn.Linear(3, 4), paddle.nn.Conv2D(1, 2, 3)]
+        if not paddle.in_dynamic_mode():
+            static.Executor().run(static.default_startup_program())
+            return [np.array(static.global_scope().find_var(p.name).get_tensor()) for n in layers for p in n.parameters()]
+        return [p.numpy() for n in layers for p in n.parameters()]
+
+    recorded = values()
+    paddle.disable_static()
+    try:
+        with static.program_guard(static.Program(), static.Program()):
+            dynamic = values()
+    finally:
+        paddle.enable_static()
+    for a, b in zip(recorded, dynamic, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_arguments_of_the_wrong_kind() -> None:
+    x = static.data("x", [2])
+    with pytest.raises(AssertionError, match="fetch_list"):
+        static.Executor().run(fetch_list={"x": x})
+    with pytest.raises(TypeError, match="require string"):
+        static.default_main_program().global_block().var(3)
+    with pytest.raises(AssertionError, match="throw_on_error"):
+        static.default_main_program().to_string(1)
+    with pytest.raises(TypeError, match="Assert"):
+        static.nn.control_flow.Assert(x)
+    with pytest.raises(ValueError, match="where the condition holds"):
+        static.nn.cond(paddle.full([1], True, "bool"), lambda: x, lambda: (x, x))
+    with pytest.raises(IndexError, match="indexed by"):
+        x["a"]

@@ -200,3 +200,41 @@ def test_second_derivative(name: str) -> None:
 
     numeric = (moved(1e-5) - moved(-1e-5)) / 2e-5
     assert abs(analytic - numeric) < 1e-5 * max(1.0, abs(numeric))
+
+
+def test_gradient_through_filling() -> None:
+    for change in (lambda t: t.fill_(3.0), lambda t: t.zero_()):
+        x = paddle.to_tensor([1.0, 2.0], stop_gradient=False)
+        y = x * 2
+        change(y)
+        (y.sum() + x.sum()).backward()
+        assert x.grad.tolist() == [1.0, 1.0]
+    assert paddle.ones([2], "int64").fill_(7).tolist() == [7, 7]
+
+
+def test_an_axis_that_a_scalar_tensor_does_not_have() -> None:
+    x = paddle.to_tensor(0.5)
+    calls = [
+        lambda: paddle.topk(x, 1, axis=2), lambda: paddle.kthvalue(x, 1, axis=2), lambda: paddle.mode(x, axis=2),
+        lambda: paddle.cumsum(x, axis=1), lambda: paddle.cumprod(x, dim=1), lambda: paddle.logcumsumexp(x, axis=1),
+        lambda: paddle.nn.functional.softmax(x, axis=1), lambda: paddle.nn.functional.log_softmax(x, axis=1),
+        lambda: paddle.roll(x, 1, axis=0), lambda: x[0], lambda: paddle.index_select(paddle.ones([2]), paddle.to_tensor(1)),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises(ValueError):
+            call()
+    assert paddle.cumsum(x, axis=-1).item() == 0.5 and paddle.topk(x, 1)[0].shape == []
+
+
+def test_gaussian_repeats_with_a_seed() -> None:
+    first, second = (paddle.tensor.random.gaussian([4], 3.0, 0.5, seed=9, dtype="float64") for _ in range(2))
+    assert first.tolist() == second.tolist() and first.dtype is paddle.float64
+
+
+def test_state_of_the_generator() -> None:
+    generator = paddle.seed(102)
+    state = generator.get_state()
+    first = paddle.randint(0, 100, [5])
+    generator.set_state(state)
+    assert paddle.randint(0, 100, [5]).tolist() == first.tolist() and generator.initial_seed() == 102
+    assert 0 <= generator.random() < 2**32 and generator.seed() == generator.initial_seed()

@@ -11,10 +11,11 @@ from ...autograd import grad as new_grad
 from ...backend import xp as backend
 from ...core.context import context
 from ...core.grad_mode import no_grad
+from ...core.program import Program
 from ...core.tensor import Tensor, TensorBase, make_tensor
 from ...device import get_device, set_device
 from ...dtypes import from_numpy
-from ...static.program import disable_static, enable_static
+from ...static.program import disable_static, enable_static, program_guard
 from ...utils import unique_name
 
 __all__ = ["disable_dygraph", "enable_dygraph", "enabled", "grad", "guard", "no_grad", "to_variable"]
@@ -37,13 +38,13 @@ def disable_dygraph() -> None:
 
 @contextlib.contextmanager
 def guard(place: Any = None) -> Iterator[None]:
-    """Inside of the ``with`` block functions compute at once (on `place`), and names count from zero."""
+    """Inside of the ``with`` block functions compute at once (on `place`), names count from zero, and the default Programs are new."""
     recorder, device = context.recorder, get_device()
     context.recorder = None
     try:
         if place is not None:
             set_device(place)
-        with unique_name.guard():
+        with program_guard(Program(), Program()), unique_name.guard():
             yield
     finally:
         context.recorder = recorder
