@@ -41,7 +41,7 @@ class LoadedMethod:
     program: Program
     inputs: list[str]
     outputs: list[str]
-    values: dict[str, np.ndarray[Any, Any]]
+    values: dict[str, Any]  # None where a Layer has taken the array over
     suffix: str = ""
     renamed: dict[str, str] = field(default_factory=dict)  # name in the file -> name here
     forms: dict[Any, PartialProgram] = field(default_factory=dict)  # by training flag and frozen statistics
@@ -100,7 +100,7 @@ class TranslatedLayer(Layer):
                     is_parameter = "trainable" in facts if facts is not None else not _only_written(method.program, old)
                     new = _unique(old, taken)
                     shared[old] = new
-                    array = backend.to_module(method.values[old].copy(), backend.current())
+                    array = backend.to_module(_own(method.values[old]), backend.current())
                     if is_parameter:
                         t: Tensor = _parameter(array, new, facts)
                         if facts is None and _written(method.program, old):
@@ -120,6 +120,7 @@ class TranslatedLayer(Layer):
                     if facts is not None and facts.get("structured_name"):
                         self._structured[new] = str(facts["structured_name"])
                 method.renamed[old] = shared[old]
+            method.values = dict.fromkeys(method.values)  # the arrays belong to the Tensors now
             _rename(method.program, method.renamed)
             method.inputs = [method.renamed.get(n, n) for n in method.inputs]
             method.outputs = [method.renamed.get(n, n) for n in method.outputs]
@@ -409,10 +410,16 @@ def _rebuild(methods: dict[str, LoadedMethod], state: dict[str, Any]) -> Transla
     return new
 
 
+def _own(array: Any) -> Any:
+    """The array, or a copy if somebody else may have its memory."""
+    return array if type(array) is np.ndarray and array.flags.owndata and array.flags.writeable else array.copy()
+
+
 def _parameter(array: Any, name: str, facts: dict[str, Any] | None) -> Parameter:
     trainable = True if facts is None else bool(facts.get("trainable", True))
     floating = array.dtype.kind in "fcV"
-    p = Parameter(array, name=name, trainable=trainable and floating)
+    p = Parameter(array[:0] if array.ndim else array, name=name, trainable=trainable and floating)
+    p._data = array  # without the copy that a Parameter takes of a value
     if facts is not None and floating:
         p.stop_gradient = bool(facts.get("stop_gradient", not trainable))
     return p
