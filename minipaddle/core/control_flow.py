@@ -1192,6 +1192,8 @@ def array_read(array: Any, i: Any) -> Any:
 
 def array_length(array: Any) -> Any:
     """The number of entries: int64 [1], or an int in dynamic mode as in Paddle."""
+    if not isinstance(array, list) and not hasattr(array, "length"):
+        raise TypeError(f"array_length takes an array (create_array), got {type(array).__name__}")
     return len(array) if isinstance(array, list) else array.length()
 
 

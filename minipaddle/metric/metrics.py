@@ -11,6 +11,7 @@ from .. import dtypes
 from ..core.dispatch import call, in_place
 from ..core.tensor import Tensor, isinstance_strict
 from ..ops import metric as M
+from ..tensor.arguments import is_tensor_like
 from ..tensor.logic import equal
 from ..tensor.manipulation import reshape
 from ..tensor.manipulation import slice as slice_
@@ -228,6 +229,9 @@ def accuracy(input: Any, label: Any, k: int = 1, correct: Any = None, total: Any
     input: floating scores [N, classes]. label: int64 or int32 [N, 1]; ValueError for other shapes. correct, total: int32 Tensors
     that receive the counts. TypeError unless input is floating.
     """
+    for what, value in (("input", input), ("label", label)):
+        if not is_tensor_like(value):
+            raise TypeError(f"accuracy: {what} must be a Tensor, got {type(value).__name__}")
     if not input.dtype.is_floating:
         raise TypeError(f"accuracy: input must be float16, bfloat16, float32 or float64, got {input.dtype.name}")
     if label.dtype is dtypes.int32:

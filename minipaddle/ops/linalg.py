@@ -128,7 +128,13 @@ def _(xp, x, d_out, *, p: float, axis: int, max_norm: float):
 # --- inverses, determinants, solvers
 
 
-@op("inverse", "Input -> Output", infer=same_as(0), grad="Output, Output@GRAD -> Input@GRAD")
+def _infer_inverse(x: Spec) -> Spec:
+    if x.ndim < 2 or (-1 not in x.shape[-2:] and x.shape[-2] != x.shape[-1]):
+        raise ValueError(f"Input must hold square matrices, got shape {list(x.shape)}")
+    return x
+
+
+@op("inverse", "Input -> Output", infer=_infer_inverse, grad="Output, Output@GRAD -> Input@GRAD")
 def inverse(xp, x):
     refuse_integers(x)
     square_matrices(x, "Input")

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..backend import xp as backend
 from ..dtypes import numpy_of as _numpy
-from ..errors import UnsupportedDtypeError
+from ..errors import MisusedTensorError, UnsupportedDtypeError, WrongTypeError
 from .registry import DTypeNumber, Ints, Long, Longs, Op, Spec, op
 from .shapes import axis_of, broadcast_shape, product, same_as, unbroadcast
 
@@ -58,7 +58,7 @@ def x_shape_spec(x: Spec) -> Spec:
 def full_shape(shape: Sequence[int], wanted: Sequence[int]) -> tuple[int, ...]:
     """`wanted` with 0 (take the dimension of the input) and -1 (what is left) resolved; -1 stays where unknown."""
     if list(wanted).count(-1) > 1:
-        raise ValueError(f"shape {list(wanted)} has more than one -1; at most one dimension can be inferred")
+        raise MisusedTensorError(f"shape {list(wanted)} has more than one -1; at most one dimension can be inferred")
     out = []
     open_known = list(shape)
     for i, n in enumerate(wanted):
@@ -68,12 +68,12 @@ def full_shape(shape: Sequence[int], wanted: Sequence[int]) -> tuple[int, ...]:
                 if product(shape) == 0:
                     out.append(0)
                     continue
-                raise ValueError(f"shape {list(wanted)} copies dimension {i}, but the input has only {len(shape)}")
+                raise MisusedTensorError(f"shape {list(wanted)} copies dimension {i}, but the input has only {len(shape)}")
             out.append(shape[i])
             if shape[i] == -1:
                 open_known[i] = 1
         elif n < -1:
-            raise ValueError(f"shape {list(wanted)} has a negative dimension other than -1")
+            raise MisusedTensorError(f"shape {list(wanted)} has a negative dimension other than -1")
         else:
             out.append(n)
     copied_open = [i for i, n in enumerate(wanted) if n == 0 and i < len(shape) and shape[i] == -1]
@@ -445,7 +445,7 @@ def _same_but(xs: Sequence[Any], axis: int | None) -> tuple[int, ...]:
                 f"number {number} has {list(x.shape)}"
             )
         if x.dtype != xs[0].dtype:
-            raise ValueError(
+            raise WrongTypeError(
                 f"all tensors must have the same dtype; number 0 is {xs[0].dtype}, number {number} is {x.dtype}"
             )
         for i, n in enumerate(x.shape):
@@ -559,7 +559,7 @@ def section_sizes(n: int, sections: Sequence[int], num: int, axis: int) -> list[
     """Sizes of the parts of a dimension of length n (-1: unknown)."""
     if num > 0:
         if n != -1 and n % num:
-            raise ValueError(f"dimension {axis} of length {n} cannot be split into {num} equal parts")
+            raise MisusedTensorError(f"dimension {axis} of length {n} cannot be split into {num} equal parts")
         return [-1 if n == -1 else n // num] * num
     sizes = [int(s) for s in sections]
     if sizes.count(-1) > 1 or any(s < -1 for s in sizes):
@@ -708,7 +708,7 @@ def _infer_tile(x: Spec, whole: Any = None, parts: Any = None, *, repeat_times: 
     if times is None:
         raise ValueError("the number of dimensions of the result is unknown: the repeat tensor has an unknown length")
     if whole is None and not parts and any(t <= 0 for t in times):
-        raise ValueError(f"repeat_times {list(times)} must be positive")
+        raise MisusedTensorError(f"repeat_times {list(times)} must be positive")
     return Spec(tiled(x.shape, times), x.dtype)
 
 

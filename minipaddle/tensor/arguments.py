@@ -12,8 +12,10 @@ from ..backend import xp as backend
 from ..core.context import context
 from ..core.dispatch import call
 from ..core.program import Variable
+from ..core.recorder import spec_of
 from ..core.tensor import Tensor, TensorBase, isinstance_strict, make_tensor
-from ..errors import UnsupportedDtypeError, WrongTypeError
+from ..dtypes import DType
+from ..errors import MisusedTensorError, UnsupportedDtypeError, WrongTypeError
 from ..ops import creation as C
 from ..ops import elementwise as E
 from ..ops import manipulation as M
@@ -31,13 +33,17 @@ def is_symbolic(value: Any) -> bool:
     return isinstance_strict(value, Variable) or (context.recorder is not None and isinstance_strict(value, Tensor))
 
 
+def builds_program() -> bool:
+    """Whether a Program is being built by hand (static mode), not by tracing."""
+    return context.recorder is not None and not context.recorder.tracing
+
+
 def static_types(function: str, accepted: str, **arguments: Any) -> None:
     """In static mode: TypeError unless the tensors among the arguments have one of the data types, named with blanks between.
 
     Paddle refuses the others when a Program is built. Functions of one operator leave that to `ops.data_types`.
     """
-    recorder = context.recorder
-    if recorder is None or recorder.tracing:
+    if not builds_program():
         return
     for name, value in arguments.items():
         for v in value if isinstance(value, (list, tuple)) else (value,):
@@ -49,6 +55,20 @@ def static_types(function: str, accepted: str, **arguments: Any) -> None:
                 raise UnsupportedDtypeError(
                     f"{function}: the data type of {name} must be one of {accepted.replace(' ', ', ')}, got {v.dtype.name}; cast it first"
                 )
+
+
+def static_dtype(function: str, accepted: str, dtype: DType) -> None:
+    """In static mode: TypeError unless the data type asked for is one of those named with blanks between."""
+    if builds_program() and dtype.name not in accepted.split():
+        raise UnsupportedDtypeError(f"{function}: dtype must be one of {accepted.replace(' ', ', ')}, got {dtype.name}")
+
+
+def planes(function: str, x: Any, axis1: int, axis2: int) -> None:
+    """In static mode: AssertionError unless `axis1` and `axis2` are two different axes of `x`."""
+    if builds_program() and is_tensor_like(x):
+        ndim = spec_of(x).ndim
+        if not (-ndim <= axis1 < ndim and -ndim <= axis2 < ndim and axis1 % ndim != axis2 % ndim):
+            raise MisusedTensorError(f"{function}: {axis1} and {axis2} must be different axes of {ndim} dimensions")
 
 
 def as_int(value: Any, name: str, error: type[Exception] = WrongTypeError) -> int:

@@ -18,7 +18,8 @@ from ..errors import MisusedTensorError, WrongTypeError
 from ..ops import creation as C
 from ..ops import elementwise as E
 from ..ops import manipulation as M
-from .arguments import constant, is_tensor_like
+from ..ops.shapes import product
+from .arguments import builds_program, constant, is_tensor_like
 
 __all__ = [
     "finfo",
@@ -85,6 +86,8 @@ def shape(input: Any) -> Any:
 @tensor_method("rank")
 def rank(input: Any) -> Any:
     """The number of dimensions as a 0-D int32 tensor."""
+    if builds_program() and not is_tensor_like(input):
+        raise WrongTypeError(f"rank: input must be a Variable, got {type(input).__name__}")
     return constant(np.asarray(input.ndim if isinstance(input, np.ndarray) else spec_of(input).ndim, np.int32))
 
 
@@ -96,6 +99,8 @@ def tolist(x: Any) -> Any:
 @tensor_method("increment")
 def increment(x: Any, value: float = 1.0, name: str | None = None) -> Any:
     """`x` (one element) with `value` added, in place."""
+    if -1 not in spec_of(x).shape and product(spec_of(x).shape) != 1:
+        raise ValueError(f"increment takes a tensor of one element, got shape {list(spec_of(x).shape)}")
     return in_place(x, call(C.increment, x, step=float(value)))
 
 

@@ -23,7 +23,16 @@ from ..errors import UnsupportedDtypeError, WrongTypeError
 from ..ops import creation as C
 from ..ops import elementwise as E
 from ..ops import manipulation as M
-from .arguments import as_int, constant, ints_or_tensors, is_symbolic, is_tensor_like, static_types, with_shape
+from .arguments import (
+    as_int,
+    constant,
+    ints_or_tensors,
+    is_symbolic,
+    is_tensor_like,
+    static_dtype,
+    static_types,
+    with_shape,
+)
 
 __all__ = [
     "arange",
@@ -214,6 +223,8 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, name: str | None = None
     Without `dtype` it has the default floating type, whatever the number is.
     """
     target = _dtype_or_default(dtype)
+    if is_tensor_like(shape):
+        static_types("full", "int32 int64", shape=shape)
     attribute, whole, parts = ints_or_tensors(shape, "shape")
     if is_tensor_like(fill_value):
         value = fill_value
@@ -302,7 +313,9 @@ def eye(num_rows: int, num_columns: int | None = None, dtype: Any = None, name: 
         if n is not None and (not isinstance(n, (int, np.integer)) or n < 0):
             raise WrongTypeError(f"eye: {what} must be a non-negative int, got {n!r}")
     columns = num_rows if num_columns is None else num_columns
-    return call(C.eye, num_rows=int(num_rows), num_columns=int(columns), dtype=_dtype_or_default(dtype).proto)
+    target = _dtype_or_default(dtype)
+    static_dtype("eye", "float16 float32 float64 int32 int64 bfloat16 complex64 complex128", target)
+    return call(C.eye, num_rows=int(num_rows), num_columns=int(columns), dtype=target.proto)
 
 
 # --- ranges
@@ -349,6 +362,7 @@ def linspace(start: Any, stop: Any, num: Any, dtype: Any = None, name: str | Non
         num = as_int(num, "linspace: num")
         if num <= 0:
             raise ValueError(f"linspace: num must be positive, got {num}")
+    static_dtype("linspace", "int32 int64 float16 bfloat16 float32 float64", target)
     ends = [_scalar_tensor(v, v.dtype if is_tensor_like(v) else target) for v in (start, stop)]
     out = call(C.linspace, *ends, num if is_tensor_like(num) else _scalar_tensor(num, dtypes.int32), dtype=target.proto)
     return out if is_tensor_like(num) else with_shape(out, [num])
@@ -385,16 +399,23 @@ def meshgrid(*args: Any, **kwargs: Any) -> list[Any]:
 # --- triangles and diagonals
 
 
+def _triangle(function: str, x: Any, diagonal: Any, lower: bool) -> Any:
+    diagonal = as_int(diagonal, f"{function}: diagonal")
+    if is_tensor_like(x) and spec_of(x).ndim < 2:
+        raise ValueError(f"{function} takes tensors of at least 2 dimensions, got shape {list(spec_of(x).shape)}")
+    return call(M.tril_triu, x, diagonal=diagonal, lower=lower)
+
+
 @tensor_method("tril")
 def tril(x: Any, diagonal: int = 0, name: str | None = None) -> Any:
     """The lower triangle of the last two dimensions, zeros above diagonal number `diagonal`."""
-    return call(M.tril_triu, x, diagonal=int(diagonal), lower=True)
+    return _triangle("tril", x, diagonal, lower=True)
 
 
 @tensor_method("triu")
 def triu(x: Any, diagonal: int = 0, name: str | None = None) -> Any:
     """The upper triangle of the last two dimensions, zeros below diagonal number `diagonal`."""
-    return call(M.tril_triu, x, diagonal=int(diagonal), lower=False)
+    return _triangle("triu", x, diagonal, lower=False)
 
 
 def _index_sizes(what: str, row: Any, col: Any, offset: Any) -> None:

@@ -17,7 +17,7 @@ from ..ops import matmul as M
 from ..ops import reduction as R
 from ..ops.shapes import axis_of
 from . import creation, manipulation, random
-from .arguments import as_ints, is_symbolic, is_tensor_like, static_types
+from .arguments import as_int, as_ints, is_symbolic, is_tensor_like, static_types
 from .math import abs as _abs
 from .math import clip, inverse, mm, pow, same_types, sqrt
 from .math import max as _max
@@ -154,7 +154,7 @@ def norm(x: Any, p: Any = "fro", axis: Any = None, keepdim: bool = False, name: 
         return call(R.p_norm, x, porder=order, axis=axis, keepdim=keepdim, asvector=False)
     if not isinstance(axis, (list, tuple)) or len(axis) != 2:
         raise ValueError(f"norm: axis must be an int or a list of at most two ints, got {axis!r}")
-    axis = list(axis)
+    axis = as_ints(axis, "norm: axis")
     if p == "fro":
         return call(R.frobenius_norm, x, dim=axis, keep_dim=keepdim, reduce_all=False)
     if p in (_INF, -_INF):
@@ -519,7 +519,12 @@ def histogram(input: Any, bins: int = 100, min: int = 0, max: int = 0, name: str
     spec_of(input)  # an error for what is no tensor
     if input.dtype.name not in ("int32", "int64", "float32", "float64"):
         raise UnsupportedDtypeError(f"histogram takes int32, int64, float32 or float64, got {input.dtype.name}")
-    return call(L.histogram, input, bins=int(bins), min=min, max=max)
+    bins = as_int(bins, "histogram: bins")
+    if bins < 1:
+        raise ValueError(f"histogram: bins must be at least 1, got {bins}")
+    if max < min:
+        raise ValueError(f"histogram: max must not be below min, got min {min} and max {max}")
+    return call(L.histogram, input, bins=bins, min=min, max=max)
 
 
 @tensor_method("bincount")

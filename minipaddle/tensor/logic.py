@@ -6,6 +6,7 @@ from typing import Any
 
 from ..core.dispatch import call
 from ..core.tensor import tensor_method
+from ..errors import WrongTypeError
 from ..ops import creation as C
 from ..ops import elementwise as E
 from ..ops.registry import Op
@@ -86,6 +87,9 @@ def equal_all(x: Any, y: Any, name: str | None = None) -> Any:
 @tensor_method("allclose")
 def allclose(x: Any, y: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False, name: str | None = None) -> Any:
     """Whether |x - y| <= atol + rtol * |y| everywhere; a 0-d bool tensor."""
+    for number in (rtol, atol):
+        if isinstance(number, str):
+            raise WrongTypeError(f"allclose: rtol and atol must be numbers, got {number!r}")
     x, y = same_types(x, y, "allclose")
     return call(E.allclose, x, y, rtol=str(float(rtol)), atol=str(float(atol)), equal_nan=equal_nan)
 

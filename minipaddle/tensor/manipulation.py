@@ -19,7 +19,17 @@ from ..ops import indexing as I
 from ..ops import manipulation as M
 from ..ops.shapes import axis_of
 from ..ops.shapes import broadcast_shape as _broadcast_shape
-from .arguments import as_int, as_ints, ints_or_tensors, is_symbolic, is_tensor_like, own_dimensions, static_types
+from .arguments import (
+    as_int,
+    as_ints,
+    builds_program,
+    ints_or_tensors,
+    is_symbolic,
+    is_tensor_like,
+    own_dimensions,
+    planes,
+    static_types,
+)
 from .creation import to_tensor, tril, triu
 from .operators import cast_to
 
@@ -93,7 +103,7 @@ def reshape(x: Any, shape: Any, name: str | None = None) -> Any:
     `shape`: ints, an int tensor, or a list of both. ValueError when the number of elements differs.
     """
     if not isinstance(shape, (list, tuple, np.ndarray)) and not is_tensor_like(shape):
-        raise ValueError(
+        raise WrongTypeError(
             f"reshape: shape must be a list, a tuple or an integer Tensor, got {type(shape).__name__} {str(shape)[:60]}"
         )
     attribute, whole, parts = ints_or_tensors(own_dimensions(x, shape, 0), "shape")
@@ -103,6 +113,8 @@ def reshape(x: Any, shape: Any, name: str | None = None) -> Any:
 @tensor_method("transpose")
 def transpose(x: Any, perm: Any, name: str | None = None) -> Any:
     """Dimensions reordered: output dimension i is input dimension ``perm[i]``."""
+    if isinstance(perm, int):
+        raise WrongTypeError(f"transpose: perm must be a list or a tuple, got {perm}")
     return call(M.transpose2, x, axis=as_ints(perm, "perm"))
 
 
@@ -282,7 +294,7 @@ def _tensor_list(x: Any, what: str) -> list[Any]:
     if not isinstance(x, (list, tuple)):
         raise WrongTypeError(f"{what} takes a list or tuple of Tensors, got {type(x).__name__}")
     if not x:
-        raise ValueError(f"{what} takes at least one Tensor, got an empty {type(x).__name__}")
+        raise WrongTypeError(f"{what} takes at least one Tensor, got an empty {type(x).__name__}")
     for i, v in enumerate(x):
         if not is_tensor_like(v):
             raise WrongTypeError(f"{what}: item {i} must be a Tensor, got {type(v).__name__}")
@@ -399,7 +411,9 @@ def expand(x: Any, shape: Any, name: str | None = None) -> Any:
 
 @tensor_method("broadcast_to")
 def broadcast_to(x: Any, shape: Any, name: str | None = None) -> Any:
-    """The same as `expand`."""
+    """The same as `expand`. AssertionError for sizes that are no ints."""
+    if isinstance(shape, (list, tuple)) and any(isinstance(n, float) for n in shape):
+        raise MisusedTensorError(f"broadcast_to: shape must hold ints, got {list(shape)}")
     return expand(x, shape)
 
 
@@ -418,7 +432,13 @@ def tile(x: Any, repeat_times: Any, name: str | None = None) -> Any:
 
 def broadcast_tensors(input: Any, name: str | None = None) -> list[Any]:
     """All tensors of a list expanded to their common shape."""
-    return list(call(M.broadcast_tensors, _tensor_list(input, "broadcast_tensors")))
+    tensors = _tensor_list(input, "broadcast_tensors")
+    if builds_program():
+        try:
+            _broadcast_shape(*(spec_of(v).shape for v in tensors))
+        except ValueError as e:
+            raise WrongTypeError(f"broadcast_tensors: {e}") from e
+    return list(call(M.broadcast_tensors, tensors))
 
 
 def broadcast_shape(x_shape: Sequence[int], y_shape: Sequence[int]) -> list[int]:
@@ -444,7 +464,10 @@ def repeat_interleave(x: Any, repeats: Any, axis: int | None = None, name: str |
 @tensor_method("flip", "reverse")
 def flip(x: Any, axis: Any, name: str | None = None) -> Any:
     """The order along `axis` (an int or a list) reversed."""
-    return call(M.flip, x, axis=as_ints(axis, "axis"))
+    axes = as_ints(axis, "axis")
+    for a in axes:
+        axis_of(a, spec_of(x).ndim)
+    return call(M.flip, x, axis=axes)
 
 
 reverse = flip
@@ -459,7 +482,10 @@ def roll(x: Any, shifts: Any, axis: Any = None, name: str | None = None) -> Any:
         raise AxisError(f"roll: axis {axes} is out of range for {ndim} dimensions")
     if is_tensor_like(shifts) and is_symbolic(shifts):
         return call(M.roll, x, shifts, axis=axes)
-    return call(M.roll, x, shifts=as_ints(shifts, "shifts"), axis=axes)
+    steps = as_ints(shifts, "shifts")
+    if axis is not None and len(steps) != len(axes):
+        raise ValueError(f"roll: shifts {steps} and axis {axes} must have the same length")
+    return call(M.roll, x, shifts=steps, axis=axes)
 
 
 @tensor_method("rot90")
@@ -724,6 +750,7 @@ def shard_index(input: Any, index_num: int, nshards: int, shard_id: int, ignore_
 @tensor_method("diagonal")
 def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, name: str | None = None) -> Any:
     """The diagonals of the planes of `axis1` and `axis2`, as the last dimension (a view)."""
+    planes("diagonal", x, axis1, axis2)
     return call(M.diagonal, x, offset=int(offset), axis1=int(axis1), axis2=int(axis2))
 
 

@@ -32,7 +32,7 @@ from ..ops import reduction as R
 from ..ops.registry import Op
 from ..ops.shapes import axis_of
 from . import creation, manipulation
-from .arguments import as_int, as_ints, is_symbolic, is_tensor_like, static_types
+from .arguments import as_int, as_ints, is_symbolic, is_tensor_like, planes, static_types
 from .operators import cast_to, number_like
 
 __all__ = [
@@ -478,6 +478,7 @@ def inverse(x: Any, name: str | None = None) -> Any:
 @tensor_method("trace")
 def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, name: str | None = None) -> Any:
     """Sum of a diagonal of each plane of `axis1` and `axis2`."""
+    planes("trace", x, axis1, axis2)
     return call(L.trace, x, offset=offset, axis1=axis1, axis2=axis2)
 
 

@@ -12,10 +12,10 @@ from ..core.dispatch import call, in_place
 from ..core.recorder import spec_of
 from ..core.tensor import tensor_method
 from ..dtypes import DType
-from ..errors import UnsupportedDtypeError
+from ..errors import UnsupportedDtypeError, WrongTypeError
 from ..ops import creation as C
 from ..ops import random as R
-from .arguments import as_int, ints_or_tensors, is_tensor_like
+from .arguments import as_int, builds_program, ints_or_tensors, is_tensor_like, static_dtype, static_types
 
 __all__ = [
     "bernoulli",
@@ -122,6 +122,9 @@ def randn(shape: Any, dtype: Any = None, name: str | None = None) -> Any:
 def normal(mean: Any = 0.0, std: Any = 1.0, shape: Any = None, name: str | None = None) -> Any:
     """Normally distributed numbers; `mean` and `std` may be tensors, which then give the shape."""
     tensors = [v for v in (mean, std) if is_tensor_like(v)]
+    static_types("normal", "float32 float64", mean_or_std=tensors)
+    if builds_program() and not tensors and isinstance(shape, int):
+        raise WrongTypeError(f"normal: shape must be a list, a tuple or a Variable, got {shape}")
     if not tensors:
         return _gaussian([1] if shape is None else shape, float(mean), float(std), dtypes.default_dtype())
     like = tensors[0]
@@ -136,6 +139,8 @@ def randint(low: Any = 0, high: Any = None, shape: Any = [1], dtype: Any = None,
             raise ValueError(f"randint: with high=None low must be greater than 0, got {low}")
         low, high = 0, low
     target = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
+    if low >= high:
+        raise ValueError(f"randint: low must be less than high, got {low} and {high}")
     if target.name not in ("int32", "int64"):
         raise UnsupportedDtypeError(f"randint: dtype must be int32 or int64, got {target.name}")
     attribute, whole, parts = ints_or_tensors(shape, "shape")
@@ -151,7 +156,12 @@ def randint_like(x: Any, low: Any = 0, high: Any = None, dtype: Any = None, name
 
 def randperm(n: int, dtype: Any = "int64", name: str | None = None) -> Any:
     """The numbers 0 to n - 1 in random order."""
-    return call(R.randperm, n=as_int(n, "n"), dtype=dtypes.as_dtype(dtype).proto)
+    n = as_int(n, "n")
+    if n < 1:
+        raise ValueError(f"randperm: n must be at least 1, got {n}")
+    target = dtypes.as_dtype(dtype)
+    static_dtype("randperm", "int32 int64 float32 float64", target)
+    return call(R.randperm, n=n, dtype=target.proto)
 
 
 @tensor_method("bernoulli")

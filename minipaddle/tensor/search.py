@@ -16,7 +16,7 @@ from ..ops import indexing as I
 from ..ops import manipulation as M
 from ..ops import search as S
 from ..ops.shapes import broadcast_shape, product
-from .arguments import as_int, is_symbolic, is_tensor_like, static_types
+from .arguments import as_int, builds_program, is_symbolic, is_tensor_like, static_dtype, static_types
 from .creation import full, to_tensor
 from .manipulation import flatten, reshape
 
@@ -48,7 +48,7 @@ def _arg(op: Any, x: Any, axis: Any, keepdim: bool, dtype: Any) -> Any:
         raise WrongTypeError("dtype of an index must be int32 or int64, got None")
     target = dtypes.as_dtype(dtype)
     if target.name not in ("int32", "int64"):
-        raise ValueError(f"dtype of an index must be int32 or int64, got {target.name}")
+        raise WrongTypeError(f"dtype of an index must be int32 or int64, got {target.name}")
     if axis is not None and not isinstance(axis, (int, np.integer)):
         raise WrongTypeError(f"axis must be an int or None, got {type(axis).__name__}")
     return call(
@@ -237,6 +237,13 @@ def unique(
     name: str | None = None,
 ) -> Any:
     """The different values (or slices along `axis`), sorted; on demand also first places, inverse and counts."""
+    if builds_program():
+        for flag in (return_index, return_inverse, return_counts):
+            if not isinstance(flag, bool):
+                raise WrongTypeError(f"unique: return_index, return_inverse and return_counts must be bool, got {flag!r}")
+        static_dtype("unique", "int32 int64", dtypes.as_dtype(dtype))
+    if isinstance(axis, str):
+        raise WrongTypeError(f"unique: axis must be an int, got {axis!r}")
     out, index, inverse, counts = call(
         S.unique,
         x,

@@ -154,6 +154,8 @@ def maxout(x: Any, groups: int, axis: int = 1, name: str | None = None) -> Any:
     """The largest of each group of neighbouring channels; `axis` of length C becomes C / groups. x [N, C, ...] or [N, ..., C]."""
     if axis not in (1, -1, 3):
         raise ValueError(f"maxout: axis must be 1 for NCHW, -1 or 3 for NHWC, got {axis}")
+    if groups <= 1:
+        raise ValueError(f"maxout: groups must be greater than 1, got {groups}")
     return call(A.maxout, x, groups=int(groups), axis=3 if axis == -1 else axis)
 
 
