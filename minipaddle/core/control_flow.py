@@ -87,6 +87,11 @@ def is_result(label: str) -> bool:
     return RESULT in label or label.startswith(_RESULT_LABEL)
 
 
+def _as_paddle_says(label: str) -> str:
+    """Paddle's words for results that do not fit together, by which scripts know the error."""
+    return '. In short: "Your if/else have different number of return value."' if is_result(label) else ""
+
+
 class Grown(Unknown):
     """The one entry of a list that grew in a loop: other names of the list find the array here."""
 
@@ -270,9 +275,12 @@ def _cast(v: Variable, dtype: Any) -> Variable:
 
 
 def condition(recorder: Any, value: Any) -> Variable:
-    """A bool Variable of one element. ValueError for a Tensor that has another, known, number of elements."""
+    """A bool Variable of one element. ValueError for a Tensor that has another, known, number of elements.
+
+    Inside of a branch, which may never run, that is found when the Program runs, as dynamically.
+    """
     v = recorder.variable(value, OPS["while"], "Condition")
-    if -1 not in v._shape and v.spec.size != 1:
+    if -1 not in v._shape and v.spec.size != 1 and not any(r.kind == "branch" for r in recorder.regions):
         raise ValueError(
             coded(
                 "D2S109",
@@ -374,7 +382,7 @@ class _Branches:
                                  "give it a value before the branch or in both branches"))  # fmt: skip
         raise TracingError(
             coded("D2S105", f"{label} is {_show(a)} where the condition holds and {_show(b)} where it does not; a branch on a "
-                  "Tensor can only choose between Tensors and numbers",
+                  f"Tensor can only choose between Tensors and numbers{_as_paddle_says(label)}",
                   "let both branches give the same kind of value, or decide on a Python value")
         )  # fmt: skip
 
@@ -388,7 +396,7 @@ class _Branches:
         for value in (a, b):
             if not isinstance_strict(value, TensorBase) and not is_number(value):
                 raise TracingError(
-                    coded("D2S105", f"{label} is {_show(a)} where the condition holds and {_show(b)} where it does not",
+                    coded("D2S105", f"{label} is {_show(a)} where the condition holds and {_show(b)} where it does not{_as_paddle_says(label)}",
                           "let both branches give a Tensor; paddle.zeros of the right shape often serves for None")
                 )  # fmt: skip
         if a is b:

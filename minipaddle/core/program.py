@@ -753,10 +753,7 @@ class Program:
             dropped = [op for block in new.blocks for op in block.ops if int(op.attrs.get("op_role", 0)) & drop]
             for block in new.blocks:
                 block.ops = [op for op in block.ops if not int(op.attrs.get("op_role", 0)) & drop]
-                for op in block.ops:
-                    definition = OPS.get(op.type)
-                    if "is_test" in op.attrs or (definition is not None and "is_test" in definition.attrs):
-                        op.attrs["is_test"] = True
+            new.set_test_mode()
             used = {n for block in new.blocks for op in block.ops for n in (*op.input_arg_names, *op.output_arg_names)}
             gone = {n for op in dropped for n in (*op.input_arg_names, *op.output_arg_names)} - used
             for block in new.blocks:
@@ -764,6 +761,14 @@ class Program:
             new.lr_scheduler = new.lr_var = None
             new.touch()
         return new
+
+    def set_test_mode(self) -> None:
+        """Set `is_test` at all operators that have it."""
+        for op in (op for block in self.blocks for op in block.ops):
+            definition = OPS.get(op.type)
+            if "is_test" in op.attrs or (definition is not None and "is_test" in definition.attrs):
+                op.attrs["is_test"] = True
+        self.touch()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Program:
         new = Program()

@@ -455,6 +455,7 @@ class TraceRecorder(Recorder):
         self._dimensions: dict[tuple[str, int], Variable] = {}
         self._on_capture = on_capture
         self.notes = None  # what the trace remembers about Python values
+        self.made: list[Tensor] = []  # parameters that came into being while the function ran
 
     def capture(self, t: Tensor) -> Variable:
         found = self._by_id.get(id(t))

@@ -17,6 +17,7 @@ The class of the error stays. ``MINIPADDLE_FULL_TRACEBACK=1`` shows minipaddle's
 
 from __future__ import annotations
 
+import contextlib
 import os
 import traceback
 from typing import Any
@@ -26,7 +27,17 @@ from ..core.callsite import fold, is_internal
 from ..core.report import code_of, coded, lines_of, page_of, with_message
 from ..errors import TracingError
 
-__all__ = ["about_the_call", "explain", "is_plain", "shortened"]
+__all__ = ["ERROR_DATA", "ErrorData", "about_the_call", "explain", "is_plain", "shortened"]
+
+#: The attribute by which an error of a trace carries its `ErrorData`.
+ERROR_DATA = "_error_data"
+
+
+class ErrorData:
+    """Class and message of an error of a trace as it was raised, and the user's frames (file, line, function, columns)."""
+
+    def __init__(self, error: BaseException, frames: list[tuple[Any, ...]]) -> None:
+        self.error_type, self.error_value, self.origin_traceback = type(error), str(error), frames
 
 _HEAD = "In transformed code:"
 
@@ -83,6 +94,15 @@ def _frames(error: BaseException) -> list[tuple[Any, ...]]:
 def explain(error: Exception) -> BaseException:
     """The error of a trace with the user's lines in its message."""
     numpy = _ends_in_numpy(error)
+    frames = [f for f in _frames(error) if not (numpy and _NUMPY in f[0])]
+    data = getattr(error, ERROR_DATA, None) or ErrorData(error, frames)
+    made = _explained(error, numpy, frames)
+    with contextlib.suppress(AttributeError, TypeError):  # a class with slots has no place for it
+        setattr(made, ERROR_DATA, data)
+    return made
+
+
+def _explained(error: Exception, numpy: bool, frames: list[tuple[Any, ...]]) -> BaseException:
     message = str(error.args[0]) if error.args and isinstance(error.args[0], str) else str(error)
     if _HEAD in message or is_plain():
         return error
@@ -100,7 +120,6 @@ def explain(error: Exception) -> BaseException:
     elif not code_of(message) and _from_operator(error, message):
         message = coded("D2S113", message, "make the shapes or types fit in the marked line; paddle.jit.enable_to_static(False) runs it "
                         "dynamically, where values can be looked at")  # fmt: skip
-    frames = [f for f in _frames(error) if not (numpy and _NUMPY in f[0])]
     text = f"{_HEAD}\n\n{lines_of(frames)}\n" if frames else f"{_HEAD}\n"
     if flags.get("full_traceback"):
         inner = [f for f in traceback.extract_tb(error.__traceback__) if is_internal(f.filename)]

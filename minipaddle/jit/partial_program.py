@@ -66,6 +66,17 @@ class PartialProgram:
         self._inference: dict[tuple[str, ...], CompiledProgram] = {}  # by the inputs that come with a lod
         self._training: dict[tuple[tuple[bool, ...], tuple[str, ...]], _TrainingForm] = {}
 
+    # --- facts
+
+    training = True  # False for the form of a Layer or function in eval mode
+
+    @property
+    def train_program(self) -> Program:
+        """The Program; its gradients are computed by a function of their own."""
+        return self.program
+
+    infer_program = _train_program = _infer_program = train_program
+
     # --- compiled forms
 
     @property
@@ -82,7 +93,7 @@ class PartialProgram:
             )  # fmt: skip
         return found
 
-    def training(self, differentiated: tuple[bool, ...], lod_feeds: tuple[str, ...] = ()) -> _TrainingForm:
+    def training_form(self, differentiated: tuple[bool, ...], lod_feeds: tuple[str, ...] = ()) -> _TrainingForm:
         """The forward and backward functions when the floating inputs marked True need gradients and `lod_feeds` come with a lod."""
         form = self._training.get((differentiated, lod_feeds))
         if form is None:
@@ -152,7 +163,7 @@ class PartialProgram:
         if context.grad_enabled:
             differentiated = tuple([not t._stop_gradient for t in tensors])
             if True in differentiated:
-                form = self._training.get((differentiated, lod_feeds)) or self.training(differentiated, lod_feeds)
+                form = self._training.get((differentiated, lod_feeds)) or self.training_form(differentiated, lod_feeds)
                 if form.backward is None:
                     form = None
         if form is None or self.recompute:
