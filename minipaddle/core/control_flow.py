@@ -356,6 +356,8 @@ class _Branches:
         if type(a) is type(b) and isinstance(a, (list, tuple)) and len(a) == len(b):
             items = [self.merge(f"{label}[{i}]", x, y) for i, (x, y) in enumerate(zip(a, b, strict=True))]
             return type(a)(*items) if hasattr(a, "_fields") else type(a)(items)
+        if type(a) is dict and type(b) is dict and (a.keys() == b.keys() or not is_result(label)):
+            return self._dicts(label, a, b)
         if isinstance(a, dict) and isinstance(b, dict) and list(a) == list(b):
             return type(a)((k, self.merge(f"{label}[{k!r}]", a[k], b[k])) for k in a)
         if is_undefined(a) or is_undefined(b):
@@ -386,6 +388,27 @@ class _Branches:
                   "let both branches give the same kind of value, or decide on a Python value")
         )  # fmt: skip
 
+    def _dicts(self, label: str, a: dict[Any, Any], b: dict[Any, Any]) -> dict[Any, Any]:
+        """Dicts entry by entry. What one branch alone has is there afterwards, and fails when it is used after the other one ran."""
+        merged = {}
+        a, b = ({k: v for k, v in d.items() if not self._is_foreign(v)} for d in (a, b))
+        for k in {**a, **b}:
+            value = merged[k] = self.merge(f"{label}[{k!r}]", a.get(k, UNDEFINED_VALUE), b.get(k, UNDEFINED_VALUE))
+            if k in a and k in b:
+                continue
+            leaves = tree.flatten(value)
+            for leaf in leaves:
+                if isinstance_strict(leaf, Variable):
+                    leaf.of_one_branch = True
+            if not any(isinstance_strict(leaf, Variable) for leaf in leaves):  # nothing of it can tell, when the Program runs
+                merged[k] = Unknown(coded("D2S104", f"{label}[{k!r}] is set in one branch only, by a condition on a Tensor",
+                                          "give it a value before the branch or in both branches"))  # fmt: skip
+        return merged
+
+    def _is_foreign(self, value: Any) -> bool:
+        """Whether it was left in a dict by another trace: it has no value here."""
+        return isinstance_strict(value, Variable) and value.block.program is not self.recorder.program
+
     def _tensors(self, label: str, a: Any, b: Any) -> Any:
         if self.relaxed:
             a, b = (v if isinstance_strict(v, TensorBase) or is_number(v) else UNDEFINED_VALUE for v in (a, b))
@@ -396,7 +419,8 @@ class _Branches:
         for value in (a, b):
             if not isinstance_strict(value, TensorBase) and not is_number(value):
                 raise TracingError(
-                    coded("D2S105", f"{label} is {_show(a)} where the condition holds and {_show(b)} where it does not{_as_paddle_says(label)}",
+                    coded("D2S105", f"{label} is {_show(a)} where the condition holds and {_show(b)} where it does not"
+                          f"{_as_paddle_says(label)}",
                           "let both branches give a Tensor; paddle.zeros of the right shape often serves for None")
                 )  # fmt: skip
         if a is b:
@@ -848,10 +872,19 @@ def _finish_loop(
 
 
 class TensorArray:
-    """A list of Tensors that grows while a Program runs. It behaves like the list as far as a Program can express it."""
+    """A list of Tensors that grows while a Program runs. It behaves like the list as far as a Program can express it.
+
+    count: how many entries the list has, int64 [1], once something was taken out of it: the array keeps its size, and later appends
+    write over what lies behind the end. None while the size of the array is that of the list. depth: how many blocks deep
+    `count` is carried from block to block.
+    """
+
+    filled = True
+    count: Any = None
 
     def __init__(self, variable: Variable) -> None:
         self.variable = variable
+        self.depth = len(context.recorder.regions)
 
     @classmethod
     def of(cls, items: Sequence[Any]) -> TensorArray:
@@ -866,8 +899,6 @@ class TensorArray:
             made.write(number(i, dtypes.int64), item)
         return made
 
-    filled = True
-
     def write(self, i: Any, x: Any) -> None:
         """Set entry `i`."""
         recorder = context.recorder
@@ -881,7 +912,12 @@ class TensorArray:
 
     def append(self, x: Any) -> None:
         """Add an entry at the end."""
-        self.write(self.length(), x)
+        if self.count is None:
+            self.write(self.length(), x)
+            return
+        self._check_depth("append")
+        self.write(self.count, x)
+        self.count = _plus(self.count, 1)
 
     def extend(self, items: Any) -> None:
         """Add several entries."""
@@ -890,6 +926,8 @@ class TensorArray:
 
     def length(self) -> Any:
         """The number of entries, int64 [1]."""
+        if self.count is not None:
+            return self.count
         v = self.variable
         recorder = context.recorder
         out = recorder.block.create_var(recorder.program.fresh_name("lod_array_length") + ".tmp_0", (1,), dtypes.int64)
@@ -897,24 +935,108 @@ class TensorArray:
         recorder.block.append_op("lod_array_length", {"X": v}, {"Out": out}, {}, callstack=user_callstack())
         return out
 
+    def counted(self) -> Any:
+        """The number of entries, to be carried by itself from now on."""
+        if self.count is None:
+            self.count = self.length() if self.filled else _constant(0)
+        return self.count
+
     def read(self, i: Any) -> Any:
         """Entry `i`."""
         recorder = context.recorder
         v = self.variable
-        if is_number(i):
-            i = number(int(i), dtypes.int64) if i >= 0 else call("scale", self.length(), bias=float(i))
+        i = self._position(i)
         out = recorder.block.create_var(recorder.program.fresh_name("array_read") + ".tmp_0", v._shape, v._dtype)
         out._stop_gradient = v._stop_gradient
         recorder.block.append_op("read_from_array", {"X": v, "I": i}, {"Out": out}, {}, callstack=user_callstack())
         return out
 
-    __getitem__ = read
+    def _position(self, i: Any, beyond: int = 0) -> Any:
+        """Where entry `i` lies; checked when the Program runs where the array is longer than the list."""
+        if is_number(i):
+            i = number(int(i), dtypes.int64) if i >= 0 else call("scale", self.length(), bias=float(i))
+        if self.count is not None:
+            position = _int64(i)
+            inside = call("less_than", position, _plus(self.count, beyond))
+            fits = call("logical_and", inside, call("greater_equal", position, _constant(0)))
+            context.recorder.append(
+                OPS["assert"], [fits, []], {"message": "the index is outside of the list", "error": "IndexError"}
+            )
+        return i
+
+    def __getitem__(self, i: Any) -> Any:
+        return self.sliced(i) if isinstance(i, slice) else self.read(i)
 
     def __setitem__(self, i: Any, x: Any) -> None:
+        if isinstance(i, slice):
+            self._fail("assignment to a slice")
+        if self.count is not None:
+            i = self._position(i)
         self.write(number(int(i), dtypes.int64) if is_number(i) else i, x)
+
+    def sliced(self, part: slice) -> TensorArray:
+        """A new array with the entries of a slice, whose step must be 1."""
+        if part.step is not None and part.step != 1:
+            self._fail("a slice with a step")
+        n = self.length()
+        first = _constant(0) if part.start is None else _bound(part.start, n)
+        last = n if part.stop is None else _bound(part.stop, n)
+        made = TensorArray.of([])
+
+        def step(values: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+            made.append(TensorArray.read(_Whole(self.variable), values["i"]))
+            following = _plus(values["i"], 1)
+            return call("less_than", following, last), {"i": following}
+
+        record_loop(context.recorder, call("less_than", first, last), {"i": first}, step)
+        return made
+
+    def pop(self, i: Any = -1) -> Any:
+        """Take entry `i` out and return it."""
+        self._check_depth("pop")
+        n = self.counted()
+        position = _int64(self._position(i))
+        item = self.read(position)
+        if i != -1 if is_number(i) else True:  # those behind it move up
+            last = _plus(n, -1)
+
+            def step(values: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+                following = _plus(values["i"], 1)
+                self.write(values["i"], TensorArray.read(_Whole(self.variable), following))
+                return call("less_than", following, last), {"i": following}
+
+            record_loop(context.recorder, call("less_than", position, last), {"i": position}, step)
+        self.count = _plus(n, -1)
+        return item
+
+    def insert(self, i: Any, x: Any) -> None:
+        """Put `x` before entry `i`."""
+        self._check_depth("insert")
+        n = self.counted()
+        position = _bound(i, n)
+
+        def step(values: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+            before = _plus(values["i"], -1)
+            self.write(values["i"], TensorArray.read(_Whole(self.variable), before))
+            return call("greater_than", before, position), {"i": before}
+
+        record_loop(context.recorder, call("greater_than", n, position), {"i": n}, step)
+        self.write(position, x)
+        self.count = _plus(n, 1)
+
+    def clear(self) -> None:
+        """Take all entries out."""
+        self._check_depth("clear")
+        self.count = _constant(0)
+
+    def _check_depth(self, what: str) -> None:
+        if len(context.recorder.regions) > self.depth:
+            self._fail(f"{what} inside of a branch or loop, by a function that it calls or under another name,")
 
     def joined(self, axis: int, use_stack: bool) -> tuple[Any, Any]:
         """All entries as one Tensor, and their sizes along `axis`."""
+        if self.count is not None:
+            return self.sliced(slice(None)).joined(axis, use_stack)
         recorder = context.recorder
         v = self.variable
         shape = list(v._shape)
@@ -936,7 +1058,7 @@ class TensorArray:
     def _fail(self, what: str) -> Any:
         raise TracingError(
             coded("D2S107", f"{what} of a list that grows in a loop on a Tensor",
-                  "only append, indexing, len, paddle.concat and paddle.stack are "
+                  "append, insert, pop, clear, indexing, slices, len, paddle.concat and paddle.stack are "
                   "known while the Program is made; do the rest with Tensors")
         )  # fmt: skip
 
@@ -953,6 +1075,43 @@ class TensorArray:
         if name.startswith("__"):
             raise AttributeError(name)
         return self._fail(f"{name}")
+
+
+class _Whole(TensorArray):
+    """The array of a list, without the checks of the list's own end."""
+
+
+def _constant(value: int) -> Variable:
+    made: Variable = call("fill_constant", shape=[1], dtype=dtypes.int64.proto, value=float(value), str_value=str(value))
+    return made
+
+
+def _plus(v: Variable, n: int) -> Variable:
+    made: Variable = v if n == 0 else call("scale", v, bias=float(n))
+    return made
+
+
+def _int64(value: Any) -> Variable:
+    """A number or a Tensor of one element as int64 [1]."""
+    if is_number(value):
+        return _constant(int(value))
+    v = context.recorder.variable(value, OPS["assign"], "X")
+    return _cast(v if v._shape == (1,) else call("reshape2", v, shape=[1])[0], dtypes.int64)
+
+
+def _bound(value: Any, n: Variable) -> Variable:
+    """The bound of a slice of a list of `n` entries, as Python reads it: negative ones count from the end."""
+    if is_number(value) and value >= 0:
+        limited: Variable = call("elementwise_min", _constant(int(value)), n)
+        return limited
+    if is_number(value):
+        v = _plus(n, int(value))
+    else:
+        v = _int64(value)
+        negative = _cast(call("less_than", v, _constant(0)), dtypes.int64)
+        v = call("elementwise_min", call("elementwise_add", v, call("elementwise_mul", n, negative)), n)
+    made: Variable = call("elementwise_max", v, _constant(0))
+    return made
 
 
 # --- Paddle's functions

@@ -212,8 +212,32 @@ class Variable(TensorBase):
         return self._symbolic("numpy()")
 
     def item(self, *args: int) -> Any:
-        """Not while recording: TracingError (a TypeError), in static mode an AssertionError."""
-        return self._symbolic("item()")
+        """One element, in a traced function: a Tensor of no dimension that stands for a number and has no gradient.
+
+        args: its place, or its place among all elements. ValueError when there are several elements and no place is given, or
+        there is no such place; in static mode AssertionError.
+        """
+        if _recorder_of(self) is None:
+            return self._symbolic("item()")
+        one: Any = self
+        if args:
+            known = -1 not in self._shape
+            if len(args) > 1 and len(args) != len(self._shape):
+                raise ValueError(f"item(): incorrect number of indices for Tensor of shape {list(self._shape)}: {len(args)}")
+            sizes = (self.spec.size if known else -1,) if len(args) == 1 else self._shape
+            for axis, (i, n) in enumerate(zip(args, sizes, strict=True)):
+                if not isinstance(i, (int, np.integer)):
+                    raise TypeError(f"item(): argument (position {axis + 1}) must be long, but got {type(i).__name__}")
+                if n != -1 and not -n <= i < n:
+                    where = f"for axis {axis} with size {n}" if len(args) > 1 else f"for size {n}"
+                    raise ValueError(f"item(): index {i} is out of bounds {where}")
+            one = one.reshape([-1])[int(args[0])] if len(args) == 1 else one[tuple(map(int, args))]
+        elif -1 not in self._shape and self.spec.size != 1:
+            raise ValueError(f"item() without index takes a tensor of one element, got shape {list(self._shape)}")
+        made: Any = one.reshape([])
+        made.stop_gradient = True
+        made.weak = True
+        return made
 
     def tolist(self) -> Any:
         """Not while recording: TracingError (a TypeError), in static mode an AssertionError."""

@@ -275,8 +275,24 @@ def not_(value: Any) -> Any:
     return record("logical_not", _truth(value)) if symbolic(value) else not value
 
 
+def _settled(value: Any) -> Any:
+    """The value; refused for a dict that has some of its entries only where a branch on a Tensor went one way."""
+    if type(value) is dict:
+        for key, entry in value.items():
+            leaf = entry
+            while type(leaf) in (list, tuple, dict) and leaf:
+                leaf = next(iter(leaf.values() if isinstance(leaf, dict) else leaf))
+            if type(leaf) is Unknown or isinstance_strict(leaf, Variable) and getattr(leaf, "of_one_branch", False):
+                raise TracingError(
+                    coded("D2S105", f"the keys of a dict are asked for, which has {key!r} after one branch of a condition on a Tensor only",
+                          "give it that entry before the branch or in both branches")
+                )  # fmt: skip
+    return value
+
+
 def _contains(items: Any, value: Any) -> Any:
     """``value in items``; for a list or tuple with Tensors a comparison with each."""
+    _settled(items)
     if not isinstance(items, (list, tuple)) or not (symbolic(value) or any(map(symbolic, items))):
         return value in items
     return _any([True if item is value else item == value for item in items])
@@ -320,15 +336,15 @@ class _State:
 
     def __init__(
         self, names: Sequence[str] = (), scope: Callable[[], Any] | None = None, changed: Sequence[str] = (), growing: Sequence[str] = (),
-        attributes: Sequence[str] = (), dead: Sequence[str] = (),
+        attributes: Sequence[str] = (), dead: Sequence[str] = (), shrinking: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self.cells: dict[str, Any] = {}
         self.globals: dict[str, Any] = {}
         if scope is not None:
             self.cells = dict(zip(scope.__code__.co_freevars, scope.__closure__ or (), strict=True))
             self.globals = scope.__globals__
-        self.growing = set(growing)
-        containers = [n for n in changed if n not in names and _is_container(self.read_name(n))]
+        self.growing, self.shrinking = set(growing), set(shrinking)
+        containers = [n for n in changed if n not in names and n not in attributes and _is_container(self.get(n))]
         self.attributes = [p for p in attributes if not self._is_buffer(p)]
         self.names = [*names, *containers, *self.attributes]
         self.dead = [n for n in dead if n not in self.names]
@@ -394,6 +410,13 @@ class _State:
         """All values."""
         return {n: self.get(n) for n in self.names}
 
+    def counts(self, values: dict[str, Any]) -> _Counts:
+        """The lists among the values that grew in a loop and may lose entries in this block, or have lost some before."""
+        arrays = {n: v for n, v in values.items() if isinstance(v, TensorArray)}
+        return _Counts({
+            n: v for n, v in arrays.items() if n in self.shrinking or (n in self.growing and v.count is not None)
+        })
+
     def unread(self) -> dict[str, Any]:
         """Values of the variables that are assigned inside and not read afterwards."""
         return {n: self.read_name(n) for n in self.dead}
@@ -456,6 +479,34 @@ class _State:
             if isinstance(value, (list, dict, set, *_FLAT)) and not name.startswith("__"):
                 look(name, value, 2)
         return found
+
+
+class _Counts:
+    """The numbers of entries of such lists: hidden variables of a branch or loop."""
+
+    def __init__(self, arrays: dict[str, TensorArray]) -> None:
+        self.arrays = {f"length of {n!r}": v for n, v in arrays.items()}
+        self.start = {n: v.counted() for n, v in self.arrays.items()}
+        self.depths = {n: v.depth for n, v in self.arrays.items()}
+
+    def enter(self) -> None:
+        """A block begins that hands the numbers on."""
+        for v in self.arrays.values():
+            v.depth = len(context.recorder.regions)
+
+    def put(self, values: dict[str, Any]) -> None:
+        """The numbers a block begins with, or what they are after it."""
+        for n, v in self.arrays.items():
+            v.count = values[n]
+
+    def get(self) -> dict[str, Any]:
+        """The numbers now."""
+        return {n: v.count for n, v in self.arrays.items()}
+
+    def leave(self) -> None:
+        """The blocks have ended."""
+        for n, v in self.arrays.items():
+            v.depth = self.depths[n]
 
 
 _FLAT = (np.ndarray, collections.deque, bytearray)  # changed in place, and not looked into
@@ -561,13 +612,16 @@ def If(
     start, unread = state.all(), state.unread()
     containers = {n: v for n, v in start.items() if type(v) in (list, dict)}
     known = state.known(containers)
+    counts = state.counts(start)
 
     def run(block: Callable[[], Any]) -> Callable[[], dict[str, Any]]:
         def inner() -> dict[str, Any]:
             state.put({n: _copied(v) for n, v in start.items()})
             state.put(unread)
+            counts.enter()
+            counts.put(counts.start)
             block()
-            return state.all()
+            return {**state.all(), **counts.get()}
 
         return inner
 
@@ -576,8 +630,12 @@ def If(
             result = record_branches(recorder, test, run(then), run(orelse or _nothing), True, known, relaxed)  # type: ignore[arg-type]
     except BaseException:
         state.put(start)
+        counts.put(counts.start)
         raise
-    state.put({n: _written_back(start[n], v) if n in containers else v for n, v in result.items()})
+    finally:
+        counts.leave()
+    counts.put(result)
+    state.put({n: _written_back(start[n], v) if n in containers else v for n, v in result.items() if n in start})
 
 
 def While(test: Callable[[], Any], body: Callable[[], Any], **variables: Any) -> None:
@@ -623,19 +681,27 @@ def _loop(holds: Any, step: Callable[[], Any], state: _State, peeled: Callable[[
                     )
                 )
             arrays[n] = TensorArray.of(v)
-    begin = {**{n: arrays.get(n, _copied(v)) for n, v in start.items()}, **(extra or {})}
+    counts = state.counts({**start, **arrays})
+    begin = {**{n: arrays.get(n, _copied(v)) for n, v in start.items()}, **counts.start, **(extra or {})}
 
     def trip(values: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         state.put({n: v for n, v in values.items() if n in start})
         state.put(unread)
+        counts.enter()
+        counts.put(values)
         if take is not None:
             take(values)
         again = step()
-        return again, {**state.all(), **(give() if give is not None else {})}
+        return again, {**state.all(), **counts.get(), **(give() if give is not None else {})}
+
+    def reset() -> None:
+        state.put(start)
+        counts.put(counts.start)
 
     try:
         with _recursion(step):
-            result = record_loop(recorder, holds, begin, trip, known, lambda: state.put(start))
+            result = record_loop(recorder, holds, begin, trip, known, reset)
+            counts.put(result)
     except Peel as problem:
         state.put(start)
         if arrays:
@@ -650,8 +716,10 @@ def _loop(holds: Any, step: Callable[[], Any], state: _State, peeled: Callable[[
             _peeling[id(step.__code__)] = depth
         return
     except BaseException:
-        state.put(start)
+        reset()
         raise
+    finally:
+        counts.leave()
     state.put(
         {
             n: _written_back(start[n], v) if n in containers and n not in arrays else v
@@ -824,7 +892,7 @@ def For(iterable: Any, body: Callable[[Any], Any], stop: Callable[[], Any] | Non
     """``for item in iterable: body(item)``; `stop` tells whether a `break` or `return` was met. variables: the arguments of `_State`."""
     source = _open(iterable)
     if source is None:
-        items = iter(iterable)
+        items = iter(_settled(iterable))
         for item in items:
             body(item)
             if stop is not None:
@@ -967,7 +1035,7 @@ def _casting(target: type) -> Callable[..., Any]:
 
 
 def _len(value: Any) -> Any:
-    value = grown(value)
+    value = _settled(grown(value))
     if isinstance(value, TensorArray):
         made = manipulation.reshape(value.length(), [])
         made.weak = True
@@ -1054,6 +1122,9 @@ _JOINING = {
 
 
 # --- calls
+
+
+_KEY_METHODS = ("copy", "get", "items", "keys", "pop", "popitem", "setdefault", "values")
 
 
 def refuse_result(value: Any, function: Any) -> None:
@@ -1168,6 +1239,8 @@ def call(function: Any) -> Any:
         if found is not None:
             return found
         holder = getattr(function, "__self__", None)
+        if type(holder) is dict and function.__name__ in _KEY_METHODS:
+            _settled(holder)
         if isinstance(holder, (list, dict, set, *_FLAT)) and function.__name__ in MUTATORS:
             _check_unshared(holder, f".{function.__name__}()")
             _note_change(holder)

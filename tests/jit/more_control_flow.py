@@ -744,3 +744,96 @@ def accumulate_max_builtin(x, n):
     for i in range(n):
         best = max(best, (x * i).max(), 0.5)
     return best * x
+
+
+def list_pop_and_insert(x, n):
+    items = [x]
+    i = 0
+    while i < n:
+        items.append(x * (i + 2))
+        items.append(x + i)
+        i += 1
+        if i % 2 == 1:
+            last = items.pop()
+            items[0] = items[0] + last * 2
+        else:
+            items.insert(1, x * 5)
+            items.pop(0)
+    return items[0], items[-1], len(items)
+
+
+def list_pop_until_one_is_left(x, n):
+    items = [x]
+    for i in range(n):
+        items.append(x * (i + 1))
+    while len(items) > 1:
+        a = items.pop()
+        b = items.pop()
+        items.append(a * b)
+    return items[0]
+
+
+def list_after_pop(x, n):
+    items = [x, x * 2]
+    for i in range(n):
+        items.append(x + i)
+    first = items.pop(0)
+    total = first * 0
+    for item in items:
+        total = total + item * item
+    return total, paddle.concat(items), paddle.stack(items), len(items)
+
+
+def list_slices(x, n):
+    items = [x, x * 2, x * 3]
+    for i in range(n):
+        items.append(x + i)
+    return paddle.stack(items[1:3]), paddle.stack(items[:-1]), items[-2:][0], len(items[4:9]), paddle.stack(items[: n + 1])
+
+
+def list_clear(x, n):
+    items = []
+    for i in range(n):
+        items.append(x)
+        if i == 1:
+            items.clear()
+    items.append(x * 3)
+    return paddle.stack(items)
+
+
+def one_element_as_a_number(x, n):
+    k = n.item()
+    y = x * x.max().item()
+    for i in range(k):
+        y = y + x[0].item(1)
+    return y if x.item(1, 2) > 0 else y - 1
+
+
+def loop_over_data(x, n):
+    y = x
+    for i in range(n.numpy().item()):
+        y = y * 2
+    return y
+
+
+def entries_of_attribute_containers(x, n):
+    box = Box()
+    box.v = {"a": x, "steps": 0}
+    box.list = [x]
+    if x.sum() > 0:
+        box.v["a"] = x * 2
+        box.v["steps"] += 1
+    for i in range(n):
+        box.v["a"] = box.v["a"] + i
+        box.list.append(x + i)
+    return box.v["a"], box.v["steps"], box.list[-1], len(box.list)
+
+
+def dict_entry_of_one_branch(x):
+    d = {"a": x}
+    if x.sum() > 0:
+        d["b"] = x * 2
+        y = d["b"] + d["a"]
+    else:
+        y = d["a"] - 1
+    return y
