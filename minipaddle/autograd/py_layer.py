@@ -10,9 +10,11 @@ from ..core.dispatch import getattr_nested, specs_of
 from ..core.grad_mode import no_grad
 from ..core.tape import Node, Packed, current_packer, edge_of
 from ..core.tensor import Tensor, isinstance_strict, make_tensor
+from ..core.written_gradient import record_gradient
 from ..dtypes import from_numpy
 from ..errors import GradientError, NotSupportedError
 from ..ops.registry import Spec
+from ..tensor.creation import zeros_like
 from ..tensor.manipulation import reshape
 from ..tensor.operators import cast_to
 
@@ -220,12 +222,14 @@ class PyLayer(PyLayerContext):
         needed = context.grad_enabled and any(not t.stop_gradient for t in inputs)
         ctx = PyLayerContext()
         if context.recorder is not None:
-            if needed:
+            if not needed:
+                return cls.forward(ctx, *args, **kwargs)
+            if not context.recorder.tracing:
                 raise NotSupportedError(
-                    f"{cls.__name__}.apply inside of a traced function or a static Program: its hand-written gradient "
-                    "cannot be recorded there; call it outside, or trace under paddle.no_grad()"
+                    f"{cls.__name__}.apply inside of a static Program: its hand-written gradient cannot be recorded there; use it in "
+                    "a function for paddle.jit.to_static"
                 )
-            return cls.forward(ctx, *args, **kwargs)
+            return cls._recorded(ctx, slots, args, kwargs)
         edges = [[edge_of(t) for t in s] if type(s) is list else edge_of(s) for s in slots]
         in_specs = specs_of(getattr_nested(slots))
         with no_grad():
@@ -250,6 +254,61 @@ class PyLayer(PyLayerContext):
         for number, t in outputs.items():
             t._edge, t._stop_gradient = (node, number), False
         return results[0] if single else type(result)(results) if type(result) in (list, tuple) else tuple(results)
+
+    @classmethod
+    def _recorded(cls, ctx: PyLayerContext, slots: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """`apply` while a function is traced: both directions are recorded."""
+        with no_grad():
+            result = cls.forward(ctx, *args, **kwargs)
+        single = not isinstance(result, (list, tuple))
+        results = [result] if single else list(result)
+        places = [i for i, t in enumerate(results) if isinstance(t, Tensor)]
+        if not places:
+            raise ValueError(f"{cls.__name__}.forward must return at least one Tensor, got {type(result).__name__}")
+        raw = {i: results[i] for i in places}
+        marked = ctx.non_differentiable
+        with_gradient = [
+            i for i in places
+            if (raw[i].dtype.is_floating or raw[i].dtype.is_complex) and not any(raw[i] is x for x in marked)
+        ]  # fmt: skip
+        inputs = [t for s in slots for t in (s if type(s) is list else [s])]
+
+        def backward(seeds: list[Any]) -> list[Any]:
+            found = dict(zip(with_gradient, seeds, strict=True))
+            with no_grad():
+                given = [found[i] if i in found else zeros_like(raw[i]) for i in places]
+                made = cls.backward(ctx, *given)
+                return cls._recorded_gradients(made, slots)
+
+        outs = record_gradient(context.recorder, inputs, [raw[i] for i in with_gradient], backward, cls.__name__)
+        for i, out in zip(with_gradient, outs, strict=True):
+            results[i] = out
+        return results[0] if single else type(result)(results) if type(result) in (list, tuple) else tuple(results)
+
+    @classmethod
+    def _recorded_gradients(cls, made: Any, slots: list[Any]) -> list[Any]:
+        """What `backward` gave, one entry per tensor argument. ValueError if it does not fit."""
+        given = list(made) if isinstance(made, (list, tuple)) else [made]
+        if len(slots) == 1 and type(slots[0]) is list and not (len(given) == 1 and isinstance(given[0], (list, tuple))):
+            given = [given]
+        if len(given) > len(slots):
+            raise ValueError(
+                f"{cls.__name__}.backward returned {len(given)} gradients for the {len(slots)} tensor arguments of forward"
+            )
+        flat: list[Any] = []
+        for number, slot in enumerate(slots):
+            items = slot if type(slot) is list else [slot]
+            one = given[number] if number < len(given) else None
+            found = list(one) if isinstance(one, (list, tuple)) else [one] * len(items) if one is None else [one]
+            if len(found) != len(items):
+                raise ValueError(f"{cls.__name__}.backward returned {len(found)} gradients for argument {number} of forward")
+            for g, t in zip(found, items, strict=True):
+                if g is not None and not isinstance(g, Tensor):
+                    raise ValueError(f"backward must return Tensors or None, got {type(g).__name__} for tensor argument {number}")
+                if g is None and not t.stop_gradient and number >= len(given):
+                    raise ValueError(f"backward returned {len(given)} gradients, but tensor argument {number} needs one too")
+                flat.append(g if g is None or g.dtype is t.dtype else cast_to(g, t.dtype))
+        return flat
 
     @staticmethod
     def _result(ctx: PyLayerContext, t: Tensor, inputs: Sequence[Tensor]) -> Tensor:

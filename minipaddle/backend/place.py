@@ -35,6 +35,9 @@ class Place:
             return NotImplemented
         return (self.kind, self.device_id) == (other.kind, other.device_id)
 
+    def _equals(self, other: object) -> bool:
+        return self == other
+
     def __hash__(self) -> int:
         return hash((self.kind, self.device_id))
 

@@ -254,6 +254,8 @@ class _Walk:
                 self._select_gradient(i, op)
             elif op.type in _ARRAY_FLOW:
                 self._array_gradient(i, op)
+            elif op.gradient is not None:
+                self._written_gradient(i, op)
             else:
                 self._plain_gradient(i, op)
 
@@ -310,6 +312,40 @@ class _Walk:
                 block.append_op(type, given, made, {**attrs, **role}, callstack=list(op.callstack))
         for name in dict.fromkeys(finished):
             self.finish(self.read_keys[i][name])
+
+    def _written_gradient(self, i: int, op: Operator) -> None:
+        """A copy of the operators that were recorded for a gradient written by hand."""
+        gradient, block = op.gradient, self.block
+        names = dict(zip(gradient.saved, op.inputs.get("Saved", []), strict=True))
+        for out, seed in zip(op.outputs["Out"], gradient.seeds, strict=True):
+            key = self.write_keys[i][out]
+            if self.parts.get(key, 0) == 0 and key not in self.zeros:
+                self.fill_zeros(out)
+                self.zeros.add(key)
+            names[seed] = self.grad_of(out)
+        for o in gradient.operators:
+            for n in o.output_arg_names:
+                if n not in names and n != EMPTY:
+                    v = gradient.variables[n]
+                    names[n] = block.create_var(None, v._shape, v._dtype, kind=v.kind).name
+            inputs, outputs = (
+                {slot: [names.get(n, n) for n in given] for slot, given in slots.items()} for slots in (o.inputs, o.outputs)
+            )
+            attrs = {**o.attrs, "op_role": BACKWARD}
+            made = block.append_op(o.type, inputs, outputs, attrs, attr_types=dict(o.attr_types), callstack=list(o.callstack))
+            made.gradient = o.gradient
+        finished = []
+        for n, result in zip(op.inputs["X"], gradient.results, strict=True):
+            if n not in self.need:
+                continue
+            part = self.part_of(self.read_keys[i][n])
+            if result is None:
+                block.append_op("fill_zeros_like", {"X": n}, {"Out": part}, {"op_role": BACKWARD})
+            else:
+                block.append_op("assign", {"X": names[result]}, {"Out": part}, {"op_role": BACKWARD})
+            finished.append(n)
+        for n in dict.fromkeys(finished):
+            self.finish(self.read_keys[i][n])
 
     def _select_gradient(self, i: int, op: Operator) -> None:
         names = op.inputs["X"]

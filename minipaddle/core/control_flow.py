@@ -1421,4 +1421,5 @@ def copy_operator(recorder: Any, op: Any, env: dict[str, Any], training: bool = 
                 and (inner is not None or op.type in ARRAY_WRITES or n not in op.block.vars or env[n].block is block)
             )
             outputs[slot].append(EMPTY if n == EMPTY else read(n) if kept else declare(n))
-    block.append_op(op.type, inputs, outputs, attrs, attr_types=dict(op.attr_types), callstack=list(op.callstack))
+    made_op = block.append_op(op.type, inputs, outputs, attrs, attr_types=dict(op.attr_types), callstack=list(op.callstack))
+    made_op.gradient = op.gradient

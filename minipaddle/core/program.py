@@ -347,7 +347,7 @@ class Operator:
     Layer that was running when it was recorded ("blocks.0.fc"), "" if not known.
     """
 
-    __slots__ = ("attr_types", "attrs", "block", "callstack", "extra", "inputs", "is_target", "layer", "outputs", "type")
+    __slots__ = ("attr_types", "attrs", "block", "callstack", "extra", "gradient", "inputs", "is_target", "layer", "outputs", "type")
 
     def __init__(
         self,
@@ -365,6 +365,7 @@ class Operator:
         self.layer = ""
         self.is_target = False
         self.extra: dict[str, Any] = {}  # fields of a file that mean nothing here but are written back
+        self.gradient: Any = None  # the gradient of a py_layer, see core/written_gradient.py
 
     @property
     def input_names(self) -> list[str]:
@@ -817,7 +818,7 @@ class Program:
                     b, op.type, {k: list(n) for k, n in op.inputs.items()}, {k: list(n) for k, n in op.outputs.items()},
                     copy.copy(op.attrs), dict(op.attr_types), list(op.callstack),
                 )  # fmt: skip
-                made.is_target, made.extra, made.layer = op.is_target, dict(op.extra), op.layer
+                made.is_target, made.extra, made.layer, made.gradient = op.is_target, dict(op.extra), op.layer, op.gradient
                 b.ops.append(made)
             new.blocks.append(b)
         new.current_block_idx = self.current_block_idx

@@ -698,6 +698,19 @@ def _drop_blocks(program: Program) -> None:
     program.current_block_idx = 0
 
 
+def _without_written_gradients(program: Program) -> None:
+    """Put `assign` in place of the operators that only stand for a gradient written by hand."""
+    for block in program.blocks:
+        for at in range(len(block.ops) - 1, -1, -1):
+            op = block.ops[at]
+            if op.type != "py_layer":
+                continue
+            del block.ops[at]
+            for value, out in zip(op.inputs["Y"], op.outputs["Out"], strict=True):
+                made = block._insert_op(at, "assign", {"X": value}, {"Out": out})
+                made.callstack = list(op.callstack)
+
+
 def to_inference_program(
     program: Program,
     feed_names: Sequence[str],
@@ -717,6 +730,7 @@ def to_inference_program(
     ValueError when a feed is not needed for the fetches, or a fetch needs more than the feeds.
     """
     new = prune(program, feed_names, fetch_names, effects) if prune_program else program.clone()
+    _without_written_gradients(new)
     main = new.global_block()
     main.ops = [op for op in main.ops if op.type not in ("feed", "fetch")]
     needed = {n for op in main.ops for n in _reads(op, new)} | set(fetch_names)

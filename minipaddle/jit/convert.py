@@ -1013,19 +1013,16 @@ def _casting(target: type) -> Callable[..., Any]:
         if len(args) != 1 or not symbolic(args[0]):
             return target(*args, **kwargs)
         v = _variable(args[0])
-        if -1 not in v._shape and v.spec.size != 1:
-            raise ValueError(
-                coded(
-                    "D2S109",
-                    f"{target.__name__}() takes a Tensor of one element, got {v.describe()}",
-                    "index it, or reduce it first",
-                )
-            )
-        if v._shape != ():
-            v = manipulation.reshape(v, [])
         wanted = kinds[target]
         if target is float and v.dtype is dtypes.float32:
             wanted = dtypes.float32
+        if -1 not in v._shape and v.spec.size != 1:  # as in Paddle, where this is a cast
+            wanted = dtypes.float32 if target is float else wanted
+            made = record("cast", v, in_dtype=v.dtype.proto, out_dtype=wanted.proto)
+            made.stop_gradient = True
+            return made
+        if v._shape != ():
+            v = manipulation.reshape(v, [])
         made = record("cast", v, in_dtype=v.dtype.proto, out_dtype=wanted.proto)
         made.stop_gradient = True  # a Python number has no gradient
         made.weak = True

@@ -40,6 +40,7 @@ class ErrorData:
         self.error_type, self.error_value, self.origin_traceback = type(error), str(error), frames
 
 _HEAD = "In transformed code:"
+_AT_RUN_TIME = ("D2S109", "D2S111", "D2S112")
 
 
 def is_plain() -> bool:
@@ -49,6 +50,11 @@ def is_plain() -> bool:
 
 def shortened(error: Exception) -> BaseException:
     """The error without minipaddle's own frames in its traceback, when its message tells what they would."""
+    if not is_plain() and code_of(str(error)) in _AT_RUN_TIME and _HEAD not in str(error):
+        data = ErrorData(error, [])
+        error = with_message(error, f"{_HEAD}\n\n{error}")  # type: ignore[assignment]
+        with contextlib.suppress(AttributeError, TypeError):
+            setattr(error, ERROR_DATA, data)
     told = code_of(str(error)) or _HEAD in str(error) or getattr(error, "about_the_call", False)
     return error if is_plain() or flags.get("full_traceback") or not told else error.with_traceback(None)
 

@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..core import tape
+from ..core.context import context
 from ..core.tensor import Tensor, isinstance_strict, tensor_method
+from ..core.written_gradient import record_hook
 from ..errors import MisusedTensorError, NotSupportedError, WrongTypeError
 
 __all__ = ["grad"]
@@ -122,22 +124,32 @@ class TensorHookRemoveHelper:
         return True
 
 
+class _RecordedHook(TensorHookRemoveHelper):
+    """The handle of a hook that is part of a Program."""
+
+    def remove(self) -> bool:
+        """NotSupportedError: a Program keeps its hooks."""
+        raise NotSupportedError("a hook that was registered in a traced function stays in the Program; it cannot be removed")
+
+
 @tensor_method()
 def register_hook(self: Any, hook: Callable[[Tensor], Tensor | None]) -> TensorHookRemoveHelper:
     """Call ``hook(gradient)`` each time the gradient of this tensor is known; a Tensor that it returns replaces it.
 
     The gradient of a leaf is what one `backward()` adds to it. Returns a handle with `remove()`. RuntimeError if the
-    tensor has stop_gradient=True.
+    tensor has stop_gradient=True. In a traced function the hook is recorded once, as a part of the Program.
     """
-    if not isinstance_strict(self, Tensor):
-        raise NotSupportedError(
-            f"register_hook on the symbolic Variable {self.name!r}: hooks belong to eager tensors; register them on "
-            "the arguments or the results of the traced function"
-        )
     if not callable(hook):
         raise WrongTypeError(f"register_hook takes a function of the gradient, got {type(hook).__name__}")
     if self._stop_gradient:
         raise RuntimeError(f"tensor {self.name!r} has stop_gradient=True, so it gets no gradient and takes no hook")
+    if not isinstance_strict(self, Tensor):
+        if context.recorder is None or not context.recorder.tracing:
+            raise NotSupportedError(
+                f"register_hook on the symbolic Variable {self.name!r}: hooks belong to eager tensors and to traced functions"
+            )
+        record_hook(context.recorder, self, hook)
+        return _RecordedHook({}, -1)
     if self._edge is None:
         extra = self._more()
         if extra.hooks is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["flatten", "leaves", "map_structure", "ordered", "pack", "structure"]
+__all__ = ["flatten", "leaves", "map_structure", "map_together", "ordered", "pack", "structure"]
 
 
 def leaves(value: Any) -> Iterator[Any]:
@@ -40,6 +40,15 @@ def pack(like: Any, values: list[Any]) -> Any:
     """`values` (in the order of `leaves`) put into the structure of `like`."""
     source = iter(values)
     return map_structure(lambda _: next(source), like)
+
+
+def map_together(function: Callable[..., Any], first: Any, *others: Any) -> Any:
+    """`map_structure` over several values of one structure. ValueError when their structures differ."""
+    for other in others:
+        if structure(other) != structure(first):
+            raise ValueError(f"the structures differ: {structure(first)} and {structure(other)}")
+    columns = zip(flatten(first), *map(flatten, others), strict=True)
+    return pack(first, [function(*column) for column in columns])
 
 
 def structure(value: Any) -> Any:
