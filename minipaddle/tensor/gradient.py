@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..core import tape
+from ..core.backward import recorded_gradients
 from ..core.context import context
 from ..core.tensor import Tensor, isinstance_strict, tensor_method
 from ..core.written_gradient import record_hook
 from ..errors import MisusedTensorError, NotSupportedError, WrongTypeError
+from ..ops.registry import OPS
 
 __all__ = ["grad"]
 
@@ -94,6 +96,9 @@ def grad(
     no_grad_vars: tensors that count as constants. No ``.grad`` changes. Returns a list, in which an input that plays no
     part has None if `allow_unused`, else ValueError. AssertionError for arguments of the wrong type.
     """
+    recorder = context.recorder
+    if recorder is not None and recorder.tracing:
+        return _recorded(outputs, inputs, grad_outputs, create_graph, only_inputs, allow_unused, no_grad_vars)
     outs, ins = tensors_of(outputs, "outputs"), tensors_of(inputs, "inputs")
     seeds = seeds_of(grad_outputs, outs, "grad_outputs")
     if no_grad_vars is None:
@@ -108,6 +113,46 @@ def grad(
     if retain_graph is not None:
         flag_of(retain_graph, "retain_graph")
     return tape.grad(outs, ins, seeds, True, create_graph, flag_of(allow_unused, "allow_unused"), constants)
+
+
+def _recorded(
+    outputs: Any, inputs: Any, grad_outputs: Any, create_graph: bool, only_inputs: bool, allow_unused: bool, no_grad_vars: Any
+) -> list[Tensor | None]:
+    """`grad` while a function is traced."""
+    recorder = context.recorder
+
+    def variables(value: Any, name: str) -> list[Any]:
+        items = list(value) if isinstance(value, (list, tuple, set)) else [value]
+        for t in items:
+            if not isinstance(t, Tensor):
+                raise MisusedTensorError(f"{name} must be a Tensor or a list of Tensors, got {type(t).__name__} {str(t)[:60]}")
+        if not items:
+            raise MisusedTensorError(f"{name} must not be empty")
+        return [recorder.variable(t, OPS["assign"], "X") for t in items]
+
+    outs, ins = variables(outputs, "outputs"), variables(inputs, "inputs")
+    weights: list[Any] = [None] * len(outs)
+    if grad_outputs is not None:
+        items = list(grad_outputs) if isinstance(grad_outputs, (list, tuple)) else [grad_outputs]
+        if items and len(items) != len(outs):
+            raise MisusedTensorError(f"grad_outputs has {len(items)} entries for {len(outs)} tensors; None stands for ones")
+        weights = [None if w is None else variables(w, "grad_outputs")[0] for w in items] or weights
+    for w, t in zip(weights, outs, strict=True):
+        if w is not None and tuple(w._shape) != tuple(t._shape):
+            raise MisusedTensorError(f"grad_outputs: the gradient of {t.name!r} must be {t.describe()}, got {w.describe()}")
+    flag_of(create_graph, "create_graph")
+    if not flag_of(only_inputs, "only_inputs"):
+        raise MisusedTensorError("only_inputs=False is not supported, as in Paddle; use backward() instead")
+    constants = [] if not no_grad_vars else [v.name for v in variables(no_grad_vars, "no_grad_vars")]
+    found: list[Any] = [*recorded_gradients(recorder, outs, ins, weights, constants, create_graph)]
+    missing = [i for i, g in enumerate(found) if g is None]
+    if not flag_of(allow_unused, "allow_unused") and missing:
+        at = missing[0]
+        raise ValueError(
+            f"paddle.grad: input number {at} ({ins[at].name!r}) does not lead to any of the outputs, or has stop_gradient=True; pass "
+            "allow_unused=True to get None for it"
+        )
+    return found
 
 
 class TensorHookRemoveHelper:
