@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import linecache
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -699,7 +700,13 @@ def _drop_blocks(program: Program) -> None:
 
 
 def _without_written_gradients(program: Program) -> None:
-    """Put `assign` in place of the operators that only stand for a gradient written by hand."""
+    """Put `assign` in place of the operators that only stand for a gradient written by hand; warns where there are any."""
+    if any(op.type == "py_layer" for block in program.blocks for op in block.ops):
+        warnings.warn(
+            "the model has gradients written by hand (PyLayer, register_hook), which a saved model does not keep: it computes the same "
+            "results, but trained after loading it uses the ordinary gradients",
+            stacklevel=4,
+        )
     for block in program.blocks:
         for at in range(len(block.ops) - 1, -1, -1):
             op = block.ops[at]
