@@ -623,6 +623,8 @@ def to_static(
         raise NotImplementedError("to_static(property=True) is not supported; save such values beside the model")
     if backend not in (None, "CINN"):
         raise ValueError(f"to_static: backend must be None or 'CINN', got {backend!r}")
+    if build_strategy is not None and type(build_strategy).__name__ != "BuildStrategy":
+        raise TypeError(f"to_static: build_strategy must be a paddle.static.BuildStrategy, got {type(build_strategy).__name__}")
     if input_spec is not None and not isinstance(input_spec, (list, tuple)):
         raise TypeError(f"to_static: input_spec must be a list or tuple with one entry per argument, got {type(input_spec).__name__}")
 

@@ -10,6 +10,7 @@ import functools
 import inspect
 import operator
 import os
+import re
 import sys
 import sysconfig
 import types
@@ -410,6 +411,15 @@ class _State:
         """All values."""
         return {n: self.get(n) for n in self.names}
 
+    def container_at(self, path: str) -> str | None:
+        """The variable or attribute of this block that holds the list or dict at `path`, which is to be one of its values, too."""
+        parts = re.split(r"[\[{]", path, maxsplit=1)[0].split(".")
+        for count in range(1, len(parts) + 1):
+            name = ".".join(parts[:count])
+            if type(self.get(name)) in (list, dict):
+                return name if name not in self.names and parts[0] in self.cells else None
+        return None
+
     def counts(self, values: dict[str, Any]) -> _Counts:
         """The lists among the values that grew in a loop and may lose entries in this block, or have lost some before."""
         arrays = {n: v for n, v in values.items() if isinstance(v, TensorArray)}
@@ -628,10 +638,15 @@ def If(
     try:
         with _recursion(then):
             result = record_branches(recorder, test, run(then), run(orelse or _nothing), True, known, relaxed)  # type: ignore[arg-type]
-    except BaseException:
+    except BaseException as problem:
         state.put(start)
         counts.put(counts.start)
-        raise
+        found = state.container_at(problem.path) if isinstance(problem, _ChangedByCall) and problem.known is known else None
+        if found is None:
+            raise
+        variables["changed"] = (*variables.get("changed", ()), found)
+        If(test, then, orelse, None, relaxed, **variables)
+        return
     finally:
         counts.leave()
     counts.put(result)
@@ -659,13 +674,14 @@ def While(test: Callable[[], Any], body: Callable[[], Any], **variables: Any) ->
 
         If(holds, first, None, relaxed=True, **variables)
 
-    _loop(holds, step, _State(**variables), peeled)
+    _loop(holds, step, variables, peeled)
 
 
-def _loop(holds: Any, step: Callable[[], Any], state: _State, peeled: Callable[[], Any], extra: dict[str, Any] | None = None,
+def _loop(holds: Any, step: Callable[[], Any], variables: dict[str, Any], peeled: Callable[[], Any], extra: dict[str, Any] | None = None,
           take: Callable[[dict[str, Any]], None] | None = None, give: Callable[[], dict[str, Any]] | None = None) -> None:  # fmt: skip
-    """Record a loop over the variables of `state`. extra, take, give: hidden loop variables."""
+    """Record a loop. variables: the arguments of `_State`. extra, take, give: hidden loop variables."""
     recorder = context.recorder
+    state = _State(**variables)
     start, unread = state.all(), state.unread()
     containers = {n: v for n, v in start.items() if type(v) in (list, dict)}
     known = state.known(containers)
@@ -703,7 +719,7 @@ def _loop(holds: Any, step: Callable[[], Any], state: _State, peeled: Callable[[
             result = record_loop(recorder, holds, begin, trip, known, reset)
             counts.put(result)
     except Peel as problem:
-        state.put(start)
+        reset()
         if arrays:
             raise TracingError(problem.message) from None
         depth = _peeling.get(id(step.__code__), 0)
@@ -715,9 +731,14 @@ def _loop(holds: Any, step: Callable[[], Any], state: _State, peeled: Callable[[
         finally:
             _peeling[id(step.__code__)] = depth
         return
-    except BaseException:
+    except BaseException as problem:
         reset()
-        raise
+        found = state.container_at(problem.path) if isinstance(problem, _ChangedByCall) and problem.known is known else None
+        if found is None:
+            raise
+        variables["changed"] = (*variables.get("changed", ()), found)
+        _loop(holds, step, variables, peeled, extra, take, give)
+        return
     finally:
         counts.leave()
     state.put(
@@ -950,7 +971,6 @@ def _open_loop(source: Any, i: Any, body: Any, stop: Any, variables: dict[str, A
 
         If(holds, first, None, relaxed=True, **variables)
 
-    state = _State(**variables)
     holds = going()
     if not symbolic(holds):
         holds = number(bool(holds))
@@ -958,7 +978,7 @@ def _open_loop(source: Any, i: Any, body: Any, stop: Any, variables: dict[str, A
     def take(values: dict[str, Any]) -> None:
         holder["i"] = values["loop index"]
 
-    _loop(holds, step, state, peeled, {"loop index": i}, take, lambda: {"loop index": holder["i"]})
+    _loop(holds, step, variables, peeled, {"loop index": i}, take, lambda: {"loop index": holder["i"]})
 
 
 # --- assert, print and other built-in functions
@@ -1152,6 +1172,16 @@ def _note_change(value: Any) -> None:
         recorder.notes.changes(value)
 
 
+class _ChangedByCall(TracingError):
+    """A called function changes a list or dict that a variable of the block reaches. known: of the block; path: how it is reached."""
+
+    known: Any = None
+    path = ""
+
+
+_ChangedByCall.__name__ = TracingError.__name__  # users see the class that they can catch
+
+
 def _check_unshared(value: Any, what: str) -> None:
     recorder = context.recorder
     if recorder is None or not recorder.regions or not isinstance(value, (list, dict, set, *_FLAT)):
@@ -1159,12 +1189,14 @@ def _check_unshared(value: Any, what: str) -> None:
     for region in recorder.regions:
         if id(value) in region.known:
             path = region.known[id(value)][0]
-            raise TracingError(
+            problem = _ChangedByCall(
                 coded("D2S107", f"{what}: {path!r}, a {type(value).__name__} from outside, is changed in a {region.kind} on a Tensor. "
                       "Python would change it once, while the Program is made, and not when it runs",
                       "collect with `name.append(tensor)` on a local list in a loop, return the value, or change the container outside "
                       "of the branch or loop")
             )  # fmt: skip
+            problem.known, problem.path = region.known, path
+            raise problem
 
 
 def owner(value: Any, attribute: str, updates: bool = False) -> Any:

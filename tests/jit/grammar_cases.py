@@ -662,6 +662,24 @@ def attribute_containers(x, n):
     return kept.table["sum"], paddle.stack(kept.rows).sum()
 
 
+def into(table, x):
+    table["sum"] = table["sum"] + x
+    table["rows"][0] = x * 2
+    return table["sum"]
+
+
+@case("a dict in a list that a called function changes, in branches and Tensor loops", TRIPS)
+def changed_by_a_call(x, n):
+    tables = [{"sum": x, "rows": [x]}, {"sum": x * 2, "rows": [x]}]
+    y = x
+    for i in range(n):
+        for table in tables:
+            y = y + into(table, y)
+        if y.sum() > 3:
+            y = y - into(tables[0], y * 0.5)
+    return y, tables[0]["sum"], tables[1]["rows"][0]
+
+
 @case("a dict entry that one branch adds and uses", SIGNS)
 def entry_of_one_branch(x):
     table = {"x": x}
