@@ -350,6 +350,7 @@ class _Branches:
         self.pairs: dict[tuple[str, str], Variable] = {}
         self.chosen: list[tuple[Variable, Variable, Variable]] = []  # (result, value of orelse, value of then) outside
         self.filled: list[Variable] = []
+        self.mixed = ""  # why the result at work has no one type
 
     def merge(self, label: str, a: Any, b: Any) -> Any:
         """The value after the branch: `a` from then, `b` from orelse."""
@@ -435,9 +436,12 @@ class _Branches:
             return found
         if no.name == yes.name:
             return a if isinstance_strict(a, Variable) else yes
+        self.mixed = ""
         no, yes = self._one_type(label, no, yes)
         shape, ragged = _common_shape(no._shape, yes._shape)
         result = self._choose(no, yes, shape)
+        if self.mixed:
+            result.__dict__["mixed"] = self.mixed
         if ragged or getattr(no, "ragged", False) or getattr(yes, "ragged", False):
             result.ragged = True
         if is_weak(no) and is_weak(yes):
@@ -456,10 +460,12 @@ class _Branches:
             if weak.dtype.is_floating and not (target.is_floating or target.is_complex):
                 target = dtypes.default_dtype()
         else:
-            raise TracingError(
-                coded("D2S105", f"{label} is {_show(yes)} where the condition holds and {_show(no)} where it does not",
-                      f"cast one of them, for example with .astype({yes.dtype.name!r})")
-            )  # fmt: skip
+            message = coded("D2S105", f"{label} is {_show(yes)} where the condition holds and {_show(no)} where it does not",
+                            f"cast one of them, for example with .astype({yes.dtype.name!r})")  # fmt: skip
+            if yes.dtype.np.kind in "iub" and no.dtype.np.kind in "iub":  # may be handed on, which asks for no type
+                self.mixed = message
+                return no, yes
+            raise TracingError(message)
         made = []
         for v, region in zip((no, yes), self.regions, strict=True):
             with _In(self.recorder.program, region.block):

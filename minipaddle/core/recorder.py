@@ -490,6 +490,8 @@ class TraceRecorder(Recorder):
                     "keep state in a buffer (self.register_buffer), or return it and pass it in",
                 )
             )
+        if "mixed" in found.__dict__:  # its type depends on the branch that ran
+            raise TracingError(found.__dict__["mixed"])
         if "memory" in found.__dict__ and found.__dict__["seen"] != found.__dict__["memory"][0]:
             maker = found.op
             made = f" (made at {maker.location})" if maker is not None and maker.location else ""

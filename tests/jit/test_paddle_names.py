@@ -262,3 +262,42 @@ def test_entries_behind_the_end_of_a_list_are_not_read() -> None:
     assert traced(paddle.ones([3])).tolist() == [1, 1, 1]
     with pytest.raises(IndexError):
         traced(paddle.ones([2]))
+
+
+def test_names_before_2_5() -> None:
+    from minipaddle.fluid.dygraph import declarative
+    from minipaddle.fluid.dygraph.dygraph_to_static.program_translator import StaticLayer
+    from minipaddle.fluid.dygraph.dygraph_to_static.utils import Dygraph2StaticException as Old
+
+    assert isinstance(declarative(plain), StaticLayer) and Old is Dygraph2StaticException
+    assert isinstance(declarative(input_spec=[InputSpec([None])])(plain), StaticLayer)
+
+
+def test_integers_of_two_types_may_be_handed_on() -> None:
+    def chosen(x: Any) -> Any:
+        items = []
+        if x.sum() > 0:
+            items.append(x)
+        else:
+            items.append(paddle.full([1, 2], 9, dtype="int64"))
+        return items[0]
+
+    traced = to_static(chosen)
+    one = paddle.to_tensor([1, 1], dtype="int32")
+    assert traced(one).dtype == paddle.int32 and traced(-one).dtype == paddle.int64 and traced(-one).tolist() == [[9, 9]]
+    with pytest.raises(TypeError, match="D2S105"):
+        to_static(lambda x: chosen(x) + 1)(one)
+
+
+def test_build_strategy_is_checked() -> None:
+    with pytest.raises(TypeError, match="BuildStrategy"):
+        to_static(plain, build_strategy="x")
+    assert to_static(plain, build_strategy=paddle.static.BuildStrategy())(paddle.ones([1])).item() == 0.5
+
+
+def test_accuracy_in_every_mode() -> None:
+    scores, labels = paddle.to_tensor([[0.1, 0.9], [0.8, 0.2]]), paddle.to_tensor([[1], [1]])
+    assert float(paddle.static.accuracy(scores, labels)) == 0.5
+    assert float(to_static(paddle.static.accuracy)(scores, labels)) == 0.5
+    made = paddle.tensor.math._multiply_with_axis(paddle.ones([2, 3]), paddle.to_tensor([2.0, 3.0]), axis=0)
+    assert made.tolist() == [[2, 2, 2], [3, 3, 3]]

@@ -17,9 +17,9 @@ from ...nn.layer.layers import Layer
 __all__ = ["ProgramTranslator", "TracedLayer", "declarative", "dygraph_to_static_func"]
 
 
-def declarative(function: Any) -> Any:
+def declarative(function: Any = None, input_spec: Any = None) -> Any:
     """`paddle.jit.to_static`."""
-    return to_static(function)
+    return to_static(function, input_spec)
 
 
 def dygraph_to_static_func(dygraph_func: Any) -> Any:
