@@ -301,3 +301,38 @@ def test_accuracy_in_every_mode() -> None:
     assert float(to_static(paddle.static.accuracy)(scores, labels)) == 0.5
     made = paddle.tensor.math._multiply_with_axis(paddle.ones([2, 3]), paddle.to_tensor([2.0, 3.0]), axis=0)
     assert made.tolist() == [[2, 2, 2], [3, 3, 3]]
+
+
+def test_what_test_helpers_of_paddle_do() -> None:
+    def run() -> Any:
+        return to_static(plain)(paddle.ones([2])).tolist()
+
+    assert not paddle.base.core._is_bwd_prim_enabled() and paddle.framework.core is paddle.base.core
+    paddle.base.core._set_prim_all_enabled(True)
+    paddle.set_flags({"FLAGS_enable_pir_in_executor": True})
+    try:
+        with paddle.static.scope_guard(paddle.static.Scope()), paddle.static.program_guard(paddle.static.Program()):
+            assert run() == [0.5, 0.5]
+    finally:
+        paddle.set_flags({"FLAGS_enable_pir_in_executor": False})
+    with paddle.base.unique_name.guard(), paddle.pir_utils.IrGuard():
+        paddle.disable_static()
+        assert run() == [0.5, 0.5]
+
+
+def test_small_helpers() -> None:
+    x = paddle.to_tensor([[1.0, 2.0], [0.0, 4.0]])
+    casts = to_static(lambda v: (bool(v), float(v > 1), int(v[0, 1])))(x)
+    assert [c.tolist() for c in casts] == [[[True, True], [False, True]], [[0, 1], [0, 1]], 2]
+    assert paddle.utils.flatten({"b": [1, (2, 3)], "a": 4}) == [4, 1, 2, 3]
+    assert paddle.utils.map_structure(lambda a, b: a + b, [1, {"k": 2}], [3, {"k": 4}]) == [4, {"k": 6}]
+    assert paddle.utils.pack_sequence_as([0, [0, 0]], [1, 2, 3]) == [1, [2, 3]]
+    with pytest.raises(ValueError, match="structures differ"):
+        paddle.utils.map_structure(lambda a, b: a, [1], [1, 2])
+    assert x.place._equals(paddle.CPUPlace())
+    leaf = paddle.ones([1])
+    leaf.stop_gradient = False
+    a = paddle.to_tensor([3.0], stop_gradient=False)
+    leaf._inplace_assign(a * 2)
+    leaf.sum().backward()
+    assert leaf.tolist() == [6] and a.grad.tolist() == [2]
