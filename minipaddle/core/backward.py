@@ -632,13 +632,14 @@ def recorded_gradients(
             "paddle.grad inside of a branch or loop on a Tensor, for an input from outside that the branch or loop also uses through "
             "other Tensors; compute all of them inside"
         )
+    inputs = [_below_hooks(block, v) for v in inputs]
     if not recorder.regions:
         single_assignment(program)
     first, blocks = len(block.ops), len(program.blocks)
     constants = ({v.name for v in program.list_vars() if v.stop_gradient} - {v.name for v in inputs}) | set(no_grad)
     wanted = [v.name for v in inputs if v.name not in no_grad]
     need = needs_gradient(block, wanted, block.ops, constants)
-    walk = _Walk(block, block, block.ops, need)
+    walk = _Walk(block, block, block.ops, need, True)
     names = [v.name for v in outputs]
     walk.begin(names)
     through_blocks = any(inner_block(walk.forward[i]) is not None for i in walk.used)
@@ -676,6 +677,16 @@ def recorded_gradients(
             v.cut = not create_graph
     program.touch()
     return made
+
+
+def _below_hooks(block: Block, v: Variable) -> Variable:
+    """The value that a Variable had before it got hooks: the gradient of a result, unlike that of an argument, passes through them."""
+    name = v.name
+    while (maker := next((op for op in block.ops if name in op.output_arg_names), None)) is not None:
+        if maker.gradient is None or not maker.gradient.is_hook:
+            return v if name == v.name else block.vars[name]
+        name = maker.inputs["X"][0]
+    return v
 
 
 def _leads_here(block: Block, name: str) -> bool:

@@ -122,6 +122,14 @@ def hooks_in_their_order(x: Any) -> Any:
     return y * y + x
 
 
+def grad_of_hooked(x: Any) -> Any:
+    y = x * 3
+    y.register_hook(lambda g: g * 2)
+    g = paddle.grad(y * y, y, create_graph=True)[0]
+    x.register_hook(lambda g: g * 5)
+    return g * y + paddle.grad(x * x, x, create_graph=True)[0]
+
+
 def hook_in_branch(x: Any) -> Any:
     if x.sum() > 1:
         y = x + 4
@@ -152,7 +160,7 @@ def result(function: Callable[..., Any], data: Any) -> tuple[Any, Any]:
 
 
 FUNCTIONS = [
-    one, several, nested, in_branch, in_loop, unused, hooks, hooks_in_their_order, hook_in_branch, hook_in_loop,
+    one, several, nested, in_branch, in_loop, unused, hooks, hooks_in_their_order, grad_of_hooked, hook_in_branch, hook_in_loop,
 ]  # fmt: skip
 
 
