@@ -336,3 +336,16 @@ def test_small_helpers() -> None:
     leaf._inplace_assign(a * 2)
     leaf.sum().backward()
     assert leaf.tolist() == [6] and a.grad.tolist() == [2]
+
+
+def test_lists_of_traced_functions_in_layers_of_1x() -> None:
+    from minipaddle.fluid import layers
+
+    def joined(x: Any) -> Any:
+        items = []
+        for _ in range(paddle.shape(x)[0]):
+            items.append(x)
+        return layers.concat(items, axis=0), layers.stack(items, axis=1)
+
+    one, two = to_static(joined)(paddle.to_tensor([1.0, 2.0]))
+    assert one.tolist() == [1, 2, 1, 2] and two.tolist() == [[1, 1], [2, 2]]
