@@ -981,21 +981,45 @@ class TensorArray:
         self.write(number(int(i), dtypes.int64) if is_number(i) else i, x)
 
     def sliced(self, part: slice) -> TensorArray:
-        """A new array with the entries of a slice, whose step must be 1."""
-        if part.step is not None and part.step != 1:
-            self._fail("a slice with a step")
+        """A new array with the entries of a slice, whose step must be a number."""
+        stride = 1 if part.step is None else part.step
+        if not is_number(stride) or stride == 0:
+            self._fail("a slice with such a step")
         n = self.length()
-        first = _constant(0) if part.start is None else _bound(part.start, n)
-        last = n if part.stop is None else _bound(part.stop, n)
+        back = stride < 0
+        if back:
+            end = _plus(n, -1)
+            first = end if part.start is None else call("elementwise_min", _bound(part.start, n, -1), end)
+            last = _constant(-1) if part.stop is None else call("elementwise_min", _bound(part.stop, n, -1), end)
+        else:
+            first = _constant(0) if part.start is None else _bound(part.start, n)
+            last = n if part.stop is None else _bound(part.stop, n)
+        more = "greater_than" if back else "less_than"
         made = TensorArray.of([])
 
         def step(values: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
             made.append(TensorArray.read(_Whole(self.variable), values["i"]))
-            following = _plus(values["i"], 1)
-            return call("less_than", following, last), {"i": following}
+            following = _plus(values["i"], int(stride))
+            return call(more, following, last), {"i": following}
 
-        record_loop(context.recorder, call("less_than", first, last), {"i": first}, step)
+        record_loop(context.recorder, call(more, first, last), {"i": first}, step)
         return made
+
+    def __reversed__(self) -> TensorArray:
+        return self.sliced(slice(None, None, -1))
+
+    def reverse(self) -> None:
+        """Turn the order of the entries around."""
+        turned = self.sliced(slice(None, None, -1))
+        n = self.length()
+
+        def step(values: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+            self.write(values["i"], turned.read(values["i"]))
+            following = _plus(values["i"], 1)
+            return call("less_than", following, n), {"i": following}
+
+        first = _constant(0)
+        record_loop(context.recorder, call("less_than", first, n), {"i": first}, step)
 
     def pop(self, i: Any = -1) -> Any:
         """Take entry `i` out and return it."""
@@ -1064,7 +1088,7 @@ class TensorArray:
     def _fail(self, what: str) -> Any:
         raise TracingError(
             coded("D2S107", f"{what} of a list that grows in a loop on a Tensor",
-                  "append, insert, pop, clear, indexing, slices, len, paddle.concat and paddle.stack are "
+                  "append, insert, pop, clear, reverse, indexing, slices, len, paddle.concat and paddle.stack are "
                   "known while the Program is made; do the rest with Tensors")
         )  # fmt: skip
 
@@ -1105,8 +1129,8 @@ def _int64(value: Any) -> Variable:
     return _cast(v if v._shape == (1,) else call("reshape2", v, shape=[1])[0], dtypes.int64)
 
 
-def _bound(value: Any, n: Variable) -> Variable:
-    """The bound of a slice of a list of `n` entries, as Python reads it: negative ones count from the end."""
+def _bound(value: Any, n: Variable, lowest: int = 0) -> Variable:
+    """The bound of a slice of a list of `n` entries, as Python reads it: negative ones count from the end, down to `lowest`."""
     if is_number(value) and value >= 0:
         limited: Variable = call("elementwise_min", _constant(int(value)), n)
         return limited
@@ -1116,7 +1140,7 @@ def _bound(value: Any, n: Variable) -> Variable:
         v = _int64(value)
         negative = _cast(call("less_than", v, _constant(0)), dtypes.int64)
         v = call("elementwise_min", call("elementwise_add", v, call("elementwise_mul", n, negative)), n)
-    made: Variable = call("elementwise_max", v, _constant(0))
+    made: Variable = call("elementwise_max", v, _constant(lowest))
     return made
 
 

@@ -91,6 +91,16 @@ def _is_library(function: types.FunctionType) -> bool:
     return file.startswith(_STANDARD) and not file.startswith(_SITE)
 
 
+def _wraps_user_code(function: types.FunctionType) -> bool:
+    """Whether a decorator of a library (`no_grad()`, `contextmanager`, ...) made the function around one of the user's."""
+    inner = getattr(function, "__wrapped__", None)
+    while isinstance(inner, types.FunctionType):
+        if not _is_library(inner):
+            return True
+        inner = getattr(inner, "__wrapped__", None)
+    return False
+
+
 def rewritten_form(function: types.FunctionType) -> Rewritten | None:
     """The rewritten form of a function, made once for its code object."""
     code = function.__code__
@@ -123,7 +133,7 @@ def convert_function(function: Any, main: bool = False) -> Any:
     if (
         function.__code__ in _codes
         or getattr(function, "_not_to_static", False)
-        or (not main and _is_library(function))
+        or (not main and _is_library(function) and not _wraps_user_code(function))
     ):
         return function
     form = rewritten_form(function)

@@ -647,6 +647,28 @@ def popped_in_a_loop(x, n):
     return last + paddle.concat(parts).sum(), first_two, len(parts)
 
 
+@case("`reverse`, `reversed` and slices with a step of a list that grows in Tensor loops", [(X, i64(3)), (NEG, i64(1)), (X, i64(0))])
+def turned_lists(x, n):
+    parts = [x, x + 1]
+    for i in range(n):
+        parts.append(x * (i + 2))
+    total = x * 0
+    for i, part in enumerate(reversed(parts)):
+        total = total + part * i
+    parts.reverse()
+    return total, parts[0], paddle.concat(parts[::-1]), paddle.stack(parts[::2])
+
+
+@paddle.no_grad()
+def decorated(x):
+    return x * 2 if x.sum() > 0 else x - 1
+
+
+@case("called functions under `no_grad()`, `contextmanager` and other decorators of libraries", SIGNS)
+def calls_decorated(x):
+    return decorated(x) * x
+
+
 @case("lists and dicts that are attributes, changed in branches and Tensor loops", TRIPS)
 def attribute_containers(x, n):
     class Holder:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import collections
+import contextlib
+import functools
 from typing import Any
 
 import minipaddle as paddle
@@ -791,6 +793,20 @@ def list_slices(x, n):
     return paddle.stack(items[1:3]), paddle.stack(items[:-1]), items[-2:][0], len(items[4:9]), paddle.stack(items[: n + 1])
 
 
+def list_slices_with_steps(x, n):
+    items = [x, x * 2, x * 3, x * 4]
+    for i in range(n):
+        items.append(x + i)
+    back = items[::-1]
+    parts = [items[::2], items[1:-1:3], items[-2:0:-2], items[9:1:-1], items[1:-9:-1], items[:n:-1]]
+    total = x * 0
+    for j, item in enumerate(reversed(items)):
+        total = total + item * j
+    items.reverse()
+    items.append(x * 7)
+    return back[0], paddle.stack(items), total, [paddle.stack(p) for p in parts], len(items[0:3:-1]), len(items[3:0])
+
+
 def list_clear(x, n):
     items = []
     for i in range(n):
@@ -837,3 +853,46 @@ def dict_entry_of_one_branch(x):
     else:
         y = d["a"] - 1
     return y
+
+
+class Decorators:
+    @staticmethod
+    def plain(function):
+        @functools.wraps(function)
+        def inner(*args, **kwargs):
+            return function(*args, **kwargs) + 1
+
+        return inner
+
+    @staticmethod
+    @contextlib.contextmanager
+    def nothing():
+        yield
+
+
+@paddle.no_grad()
+def without_gradients(x):
+    return x * 2 if x.sum() > 0 else x - 1
+
+
+@Decorators.nothing()
+@Decorators.plain
+def in_a_context(x):
+    if x.sum() > 0:
+        return x * x
+    return x * 3
+
+
+@functools.singledispatch
+def by_class(x):
+    return x * 5 if x.sum() > 0 else x * 6
+
+
+@by_class.register
+def of_list(x: list):
+    return x[0] * 7 if x[0].sum() > 0 else x[0] * 8
+
+
+def decorated_functions(x):
+    fixed = without_gradients(x)
+    return in_a_context(x) * fixed, by_class(x), by_class([x]), fixed.stop_gradient
