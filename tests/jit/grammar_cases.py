@@ -660,13 +660,13 @@ def turned_lists(x, n):
 
 
 @paddle.no_grad()
-def decorated(x):
+def under_no_grad(x):
     return x * 2 if x.sum() > 0 else x - 1
 
 
 @case("called functions under `no_grad()`, `contextmanager` and other decorators of libraries", SIGNS)
 def calls_decorated(x):
-    return decorated(x) * x
+    return under_no_grad(x) * x
 
 
 @case("lists and dicts that are attributes, changed in branches and Tensor loops", TRIPS)
@@ -870,7 +870,7 @@ def doubled(function):
 
 
 @case("decorators on inner functions", SIGNS)
-def decorated(x):
+def under_no_grad(x):
     @doubled
     def shifted(v, by=1):
         if v.max() > 3:
