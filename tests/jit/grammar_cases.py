@@ -870,7 +870,7 @@ def doubled(function):
 
 
 @case("decorators on inner functions", SIGNS)
-def under_no_grad(x):
+def decorated(x):
     @doubled
     def shifted(v, by=1):
         if v.max() > 3:
