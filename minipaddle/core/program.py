@@ -284,7 +284,13 @@ class Variable(TensorBase):
 
     def backward(self, *args: Any, **kwargs: Any) -> None:
         """Not while recording: an error (RuntimeError, in static mode an AssertionError too) that names append_backward."""
-        kind = RuntimeError if _recorder_of(self) is not None else StaticVariableError
+        recorder = _recorder_of(self)
+        if recorder is not None and recorder.tracing:
+            from .recorded_training import record_backward
+
+            record_backward(recorder, self, *args[:1], **{k: v for k, v in kwargs.items() if k == "grad_tensor"})
+            return
+        kind = RuntimeError if recorder is not None else StaticVariableError
         raise kind(
             f"backward() of the symbolic Variable {self.name!r}: inside a traced function or a static Program there is "
             "nothing to run yet; call backward() on the result of the traced call, or use paddle.static.append_backward"

@@ -455,6 +455,7 @@ class TraceRecorder(Recorder):
         self._dimensions: dict[tuple[str, int], Variable] = {}
         self._on_capture = on_capture
         self.notes = None  # what the trace remembers about Python values
+        self.training: Any = None  # the training step inside of the function, if there is one
         self.made: list[Tensor] = []  # parameters that came into being while the function ran
 
     def capture(self, t: Tensor) -> Variable:

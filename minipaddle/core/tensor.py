@@ -17,6 +17,7 @@ from ..backend.place import Place
 from ..dtypes import DType
 from ..errors import MisusedTensorError
 from ..utils import unique_name
+from .context import context
 from .lod import Lod, Ragged
 
 __all__ = ["Parameter", "Tensor", "TensorBase", "make_tensor", "tensor_method"]
@@ -266,6 +267,10 @@ class Tensor(Ragged, TensorBase, metaclass=_TensorMeta):
     @property
     def grad(self) -> Tensor | None:
         """The gradient that `backward()` accumulated: same shape and dtype, or None."""
+        if context.recorder is not None and (training := getattr(context.recorder, "training", None)) is not None:
+            recorded = training.gradients.get(id(self))  # of a backward() inside of a traced function
+            if recorded is not None:
+                return recorded[1]  # type: ignore[no-any-return]
         extra = self._extra
         if extra is None:
             return None
@@ -291,6 +296,8 @@ class Tensor(Ragged, TensorBase, metaclass=_TensorMeta):
 
     def clear_gradient(self, set_to_zero: bool = True) -> None:
         """Forget the gradient: zeros afterwards, or None with ``set_to_zero=False``."""
+        if context.recorder is not None and (training := getattr(context.recorder, "training", None)) is not None:
+            training.gradients.pop(id(self), None)
         extra = self._extra
         if extra is None or (extra.grad is None and not extra.zero_grad):
             return

@@ -68,6 +68,8 @@ class PartialProgram:
 
     # --- facts
 
+    trains = False  # whether the Program holds a whole training step, so that its results need no gradient
+    before: Sequence[Any] = ()  # what is done before each run
     training = True  # False for the form of a Layer or function in eval mode
 
     @property
@@ -149,6 +151,8 @@ class PartialProgram:
 
     def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Results for `inputs` (one Tensor per feed); writes the tape when something needs a gradient."""
+        for action in self.before:
+            action()
         tensors = [*inputs, *self.captured]
         arrays = [t._data for t in tensors]
         xp = backend.module_of(arrays) if backend._others else np
@@ -160,7 +164,7 @@ class PartialProgram:
                 lod_feeds = tuple([n for n, lod in zip(self.inputs, lods, strict=True) if lod])
                 break
         form = None
-        if context.grad_enabled:
+        if context.grad_enabled and not self.trains:
             differentiated = tuple([not t._stop_gradient for t in tensors])
             if True in differentiated:
                 form = self._training.get((differentiated, lod_feeds)) or self.training_form(differentiated, lod_feeds)
@@ -185,6 +189,8 @@ class PartialProgram:
         if self._updated_tensors:
             for t, value in zip(self._updated_tensors, results[n : n + len(self.updated)], strict=True):
                 t._data = np.asarray(value) if isinstance(value, np.generic) else value
+                if self.trains:
+                    t._version[0] += 1
         _part_outputs(outputs, arrays)
         if form is None:
             return outputs

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..core.grad_mode import enable_grad
 from ..core.program import Program, Variable
+from ..core.recorded_training import refuse_unused
 from ..core.recorder import TraceRecorder, recording
 from ..core.tensor import Parameter, Tensor, TensorBase, isinstance_strict
 from ..errors import WrongTypeError
@@ -176,6 +177,7 @@ class ConcreteProgram:
         self.edits = 0
         self.number_of_forward_ops = len(main_program.global_block().ops)
         self.training = True
+        self.step: Any = None  # the training step inside of the function (core/recorded_training.py), if there is one
         self._parameters: list[Tensor] | None = None  # given by hand
 
     def same_parts(self) -> bool:
@@ -214,6 +216,8 @@ class ConcreteProgram:
             self.main_program, [v.name for v in self.input_variables], self.captured, [v.name for v in self.output_variables]
         )
         made.training = self.training
+        if self.step is not None:
+            made.before, made.trains = self.step.before, True
         return made
 
     def restore(self, values: Sequence[Any]) -> Any:
@@ -303,12 +307,14 @@ def trace(
                 convert.refuse_result(leaf, function)
             return leaf
 
+        refuse_unused(recorder)
         _refuse_new_parameters(recorder, function, owner)
         template = tree.map_structure(collect, result) if _holds_tensors(result) else result
     # an input that was changed in place goes by another name now; what is fed keeps its own
     made = ConcreteProgram(program, [block.vars[name] for name in fed], outputs, recorder.captured, template, function, baked)
     made.frozen, made.branches, made.code = notes.guards(function), dict(notes.branches), dict(notes.code)
     made.effects = notes.effects
+    made.step = recorder.training
     used = ([owner] if isinstance(owner, Layer) else []) + list(notes.layers.values())
     made.parts, made.edits = [(layer, parts_of(layer)) for layer in used], edits[0]
     return made
