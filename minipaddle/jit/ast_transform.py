@@ -938,8 +938,10 @@ class _Function:
                 c.body = self.block(c.body)
             return [s]
         if isinstance(s, ast.AnnAssign):
-            if s.value is not None:
-                s.value = self.expression(s.value)
+            value = None if s.value is None else self.expression(s.value)
+            if isinstance(s.target, ast.Name):  # Python takes no annotation for a variable that a branch or loop shares
+                return [ast.copy_location(ast.Pass() if value is None else ast.Assign([s.target], value), s)]
+            s.value = value
             return [s]
         return [self.expression(s)]
 

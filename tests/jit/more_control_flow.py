@@ -36,6 +36,20 @@ def or_default(x):
     return x * 2 if k else x
 
 
+def annotated(x, n):
+    total: Any = x
+    for _ in range(n):
+        if total.sum() > 0:
+            y: Any
+            y = total * 2
+            z: Any = y - 1
+        else:
+            y: Any = x
+            z = x + 1
+        total: Any = y - z + x
+    return total
+
+
 def break_in_else(x, n):
     for i in range(n):
         if x.sum() > 10:

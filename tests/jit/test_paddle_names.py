@@ -76,6 +76,10 @@ def test_functions_have_a_mode_layers_keep_their_own() -> None:
     assert dropped.program_cache.last()[-1][1].training is False
     dropped.train()
     assert (dropped(x) == 0).any() and len(dropped.program_cache) == 2
+    for training in (True, False, True):
+        dropped.train() if training else dropped.eval()
+        for _ in range(3):
+            assert bool((dropped(x) == 0).any()) is training
     net = to_static(Net())
     with pytest.raises(RuntimeError, match="belongs to the Layer Net"):
         net.forward.eval()

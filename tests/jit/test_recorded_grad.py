@@ -28,6 +28,13 @@ def second(x: Any) -> Any:
     return paddle.grad([y], [x], create_graph=True)[0]
 
 
+def third(x: Any) -> Any:
+    y = x**4
+    for _ in range(3):
+        y = paddle.grad(y, x, create_graph=True)[0]
+    return y
+
+
 def normalized(x: Any) -> Any:
     v, m = paddle.var(x, axis=-1, unbiased=False, keepdim=True), paddle.mean(x, axis=-1, keepdim=True)
     y = (x - m) / paddle.sqrt(v + 1e-2)
@@ -124,7 +131,7 @@ def result(function: Callable[..., Any], data: Any) -> tuple[Any, Any]:
 
 
 FUNCTIONS = [
-    first, second, normalized, weighted, lists, unused, constants, after_branch, after_loop,
+    first, second, third, normalized, weighted, lists, unused, constants, after_branch, after_loop,
     after_loop_and_in_branch, in_branch_of_input, in_branch, of_outer_values, in_loop,
 ]  # fmt: skip
 

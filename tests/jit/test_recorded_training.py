@@ -12,6 +12,7 @@ import pytest
 import minipaddle as paddle
 from minipaddle import nn
 from minipaddle import optimizer as O
+from minipaddle.errors import GradientError
 
 X = np.random.default_rng(0).random((8, 4)).astype("float32")
 
@@ -137,6 +138,40 @@ def test_set_lr_and_set_state_dict() -> None:
         return [function(net, paddle.to_tensor(X), adam).numpy() for _ in range(3)]
 
     np.testing.assert_allclose(run(True), run(False), rtol=1e-4)
+
+
+def test_calls_with_tensors_alone() -> None:
+    def run(trace: bool) -> Any:
+        paddle.seed(1)
+        net = Net()
+        rate = O.lr.StepDecay(0.1, 2)
+        adam = O.Adam(rate, parameters=net.parameters())
+        found = []
+
+        def train(x: Any) -> Any:
+            return step(net, x, adam)
+
+        function = paddle.jit.to_static(train) if trace else train
+        for i in range(6):
+            found.append(float(function(paddle.to_tensor(X))))
+            if i == 3:
+                net.first.weight.set_value(net.first.weight * 0.5)
+            rate.step()
+        return [*found, *(b.numpy().sum() for b in net.buffers())]
+
+    np.testing.assert_allclose(run(True), run(False), rtol=1e-4)
+
+
+def test_gradients_from_before_a_step_are_refused() -> None:
+    net = nn.Linear(4, 2)
+    sgd = O.SGD(0.1, parameters=net.parameters())
+    train = paddle.jit.to_static(lambda x: step(net, x, sgd))
+    x = paddle.to_tensor(X, stop_gradient=False)
+    for _ in range(2):
+        y = net(x).sum()
+        train(x)
+        with pytest.raises(GradientError, match="in place"):
+            y.backward()
 
 
 def test_half_precision_with_master_weights() -> None:

@@ -69,6 +69,28 @@ class Nested(PyLayer):
         return Scaled.apply(dy), dy - paddle.square(z)
 
 
+class Recomputed(PyLayer):
+    """Keeps its input alone; `backward` runs the function again. Its second argument needs no gradient, and gets none."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any, factor: Any) -> Any:
+        ctx.save_for_backward(x)
+        return paddle.tanh(x) * x * factor
+
+    @staticmethod
+    def backward(ctx: Any, dy: Any) -> Any:
+        (x,) = ctx.saved_tensor()
+        with paddle.enable_grad():
+            x = x.detach()
+            x.stop_gradient = False
+            y = paddle.tanh(x) * x * x.shape[0]
+        return paddle.grad(y, x, dy)[0]
+
+
+def recomputed(x: Any) -> Any:
+    return Recomputed.apply(x * 2, paddle.ones([3])) * x.shape[0]
+
+
 def one(x: Any) -> Any:
     return Tanh.apply(x, function=paddle.exp) + Scaled.apply(x)
 
@@ -160,7 +182,7 @@ def result(function: Callable[..., Any], data: Any) -> tuple[Any, Any]:
 
 
 FUNCTIONS = [
-    one, several, nested, in_branch, in_loop, unused, hooks, hooks_in_their_order, grad_of_hooked, hook_in_branch, hook_in_loop,
+    one, several, nested, recomputed, in_branch, in_loop, unused, hooks, hooks_in_their_order, grad_of_hooked, hook_in_branch, hook_in_loop,
 ]  # fmt: skip
 
 
@@ -174,6 +196,40 @@ def test_as_dynamically(function: Callable[..., Any], sign: int) -> None:
         for a, b in zip(wanted, found, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-6)
         np.testing.assert_allclose(gradient, g, rtol=1e-5)
+
+
+def test_second_derivatives_pass_through_hooks() -> None:
+    def hooked(x: Any) -> Any:
+        y = x * x
+        y.register_hook(lambda g: g * g)
+        return y * y
+
+    found = []
+    for function in (hooked, paddle.jit.to_static(hooked)):
+        x = paddle.to_tensor(X, stop_gradient=False)
+        (g,) = paddle.grad(function(x).sum(), x, create_graph=True)
+        (g * g).sum().backward()
+        found.append((g.numpy(), x.grad.numpy()))
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
+
+
+def test_sizes_seen_in_a_backward_function_are_asked_for_anew() -> None:
+    f = paddle.jit.to_static(recomputed, input_spec=[InputSpec([None, 3])])
+    for data in (X, X[:1]):
+        for a, b in zip(result(f, data), result(recomputed, data), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-5)
+
+
+def test_saved_without_its_hooks(tmp_path: Path) -> None:
+    f = paddle.jit.to_static(hooks, input_spec=[InputSpec([None, 3], stop_gradient=False)])
+    with pytest.warns(UserWarning, match="gradient hooks"):
+        paddle.jit.save(f, str(tmp_path / "f"))
+    x = paddle.to_tensor(X, stop_gradient=False)
+    y = paddle.jit.load(str(tmp_path / "f"))(x)
+    y.sum().backward()
+    np.testing.assert_allclose(y.numpy(), (2 * X + 4) ** 2, rtol=1e-6)
+    np.testing.assert_allclose(x.grad.numpy(), 4 * (2 * X + 4), rtol=1e-6)
 
 
 class Net(nn.Layer):
@@ -213,6 +269,35 @@ class Choosing(PyLayer):
         return paddle.static.nn.cond(dy.sum() > 0, lambda: dy, lambda: -dy)
 
 
+class Changing(PyLayer):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x)
+        return x * 1
+
+    @staticmethod
+    def backward(ctx: Any, dy: Any) -> Any:
+        (x,) = ctx.saved_tensor()
+        x.add_(dy)
+        return dy
+
+
+class Number(PyLayer):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        return x * 1
+
+    @staticmethod
+    def backward(ctx: Any, dy: Any) -> Any:
+        return 3.0
+
+
+@pytest.mark.parametrize("trace", [False, True])
+def test_a_gradient_must_be_a_tensor(trace: bool) -> None:
+    with pytest.raises(ValueError, match="Tensors or None, got float for tensor argument 0"):
+        result(paddle.jit.to_static(Number.apply) if trace else Number.apply, X)
+
+
 def late(x: Any) -> Any:
     y = x * 2
     z = y * y
@@ -228,7 +313,8 @@ def outside(x: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    "function, words", [(Choosing.apply, "branches or loops"), (late, "made later"), (outside, "where it is made")]
+    "function, words",
+    [(Choosing.apply, "branches or loops"), (Changing.apply, "in place"), (late, "made later"), (outside, "where it is made")],
 )
 def test_refused(function: Callable[..., Any], words: str) -> None:
     x = paddle.to_tensor(X)
