@@ -250,25 +250,32 @@ class PyLayer(PyLayerContext):
 
     @classmethod
     def _recorded_backward(cls, ctx: PyLayerContext, slots: Sequence[Any], *gradients: Any) -> list[Any]:
-        """`backward` while a Program is recorded: one gradient for each tensor, those in lists too."""
+        """`backward` while a Program is recorded: one entry for each tensor, those in lists too. ValueError if it does not fit."""
         assert context.recorder is not None
         found = context.recorder.converted(cls.backward)(ctx, *gradients)
-        results = list(found) if isinstance(found, (list, tuple)) else [found]
-        if len(slots) == 1 and type(slots[0]) is list and not (len(results) == 1 and isinstance(results[0], (list, tuple))):
-            results = [results]
-        if len(results) != len(slots):
+        given = list(found) if isinstance(found, (list, tuple)) else [found]
+        if len(slots) == 1 and type(slots[0]) is list and not (len(given) == 1 and isinstance(given[0], (list, tuple))):
+            given = [given]
+        if len(given) > len(slots):
             raise ValueError(
-                f"{cls.__name__}.backward returned {len(results)} gradients for the {len(slots)} tensor arguments of forward"
+                f"{cls.__name__}.backward returned {len(given)} gradients for the {len(slots)} tensor arguments of forward"
             )
         flat: list[Any] = []
-        for g, slot in zip(results, slots, strict=True):
-            if type(slot) is not list:
-                flat.append(g)
-                continue
-            items = [None] * len(slot) if g is None else list(g) if isinstance(g, (list, tuple)) else [g]
-            if len(items) != len(slot):
-                raise ValueError(f"{cls.__name__}.backward returned {len(items)} gradients for a list of {len(slot)} tensors")
-            flat += items
+        for number, slot in enumerate(slots):
+            items = slot if type(slot) is list else [slot]
+            one = given[number] if number < len(given) else None
+            parts = list(one) if isinstance(one, (list, tuple)) else [None] * len(items) if one is None else [one]
+            if len(parts) != len(items):
+                raise ValueError(
+                    f"{cls.__name__}.backward returned {len(parts)} gradients for argument {number} of forward, which holds "
+                    f"{len(items)} tensors"
+                )
+            if number >= len(given) and any(not t.stop_gradient for t in items):
+                raise ValueError(
+                    f"{cls.__name__}.backward returned {len(given)} gradients for the {len(slots)} tensor arguments of forward, but "
+                    f"tensor argument {number} needs one too"
+                )
+            flat += parts
         return flat
 
     @staticmethod

@@ -30,7 +30,7 @@ class Place:
         """Number of the GPU (0 on the CPU)."""
         return self.device_id
 
-    def _equals(self, other: Place) -> bool:
+    def _equals(self, other: object) -> bool:
         """Whether both are the same device."""
         return self == other
 

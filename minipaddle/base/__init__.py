@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any as _Any
 
+from .. import framework as _framework
 from ..backend.place import CPUPlace, CUDAPinnedPlace, CUDAPlace
 from ..device import is_compiled_with_cuda, is_compiled_with_rocm, is_compiled_with_xpu
 from ..framework import get_flags, set_flags
@@ -57,6 +58,8 @@ from .lod_tensor import create_lod_tensor, create_random_int_lodtensor
 Tensor = LoDTensor
 libpaddle = core  # Paddle's C++ module
 enable_imperative, disable_imperative = enable_dygraph, disable_dygraph
+
+_framework.core = core  # type: ignore[attr-defined]  # scripts take `paddle.framework.core`, too
 
 __all__: list[str] = []
 

@@ -107,6 +107,17 @@ is_compiled_with_mkldnn = is_compiled_with_nccl = is_compiled_with_rocm = is_com
 is_bfloat16_supported = supports_bfloat16 = _never
 
 
+# operators are not taken apart into simpler ones, whatever is asked for: the results are the same
+_is_bwd_prim_enabled = _is_fwd_prim_enabled = _is_all_prim_enabled = _never
+
+
+def _set_prim_all_enabled(value: bool) -> None:
+    """Paddle's switch for Programs of simpler operators. There is one form here, so it changes nothing."""
+
+
+_set_prim_forward_enabled = _set_prim_backward_enabled = _set_prim_all_enabled
+
+
 def is_float16_supported(place: Any) -> bool:
     """Whether operators compute in float16 on this device: on GPUs."""
     return bool(place.is_gpu_place())

@@ -18,18 +18,19 @@ from .blocks import (
     GRADIENTS,
     LOOPS,
     inner_block,
+    outer_reads,
     outer_writes,
     reads,
     resolve,
     single_assignment,
     writes,
 )
-from .custom_gradient import CUSTOM, renamed
+from .custom_gradient import CUSTOM, is_hook, renamed
 from .gradient_forms import ordinary_form
 from .higher import form_of, make_differentiable
 from .program import BACKWARD, GRAD_SUFFIX, LOSS, Block, Operator, Program, Variable
 
-__all__ = ["append_backward", "append_gradients", "gradients", "needs_gradient"]
+__all__ = ["append_backward", "append_gradients", "gradients", "needs_gradient", "recorded_gradients"]
 
 
 def _definition(op: Operator) -> Op:
@@ -210,6 +211,8 @@ class _Walk:
         self.given: dict[int, list[str]] = {}  # per used operator the names it gives gradients to
         self.inside: dict[int, tuple[list[str], list[str]]] = {}
 
+    mark = ""  # in the names of gradients: gradients of a traced function are read by later gradients, and must not be taken for them
+
     def last(self, name: str) -> Key:
         """The value a name has after the operators seen so far."""
         return name, self.versions.get(name, 0)
@@ -267,9 +270,9 @@ class _Walk:
         """Name of the gradient of a variable."""
         found = self.grad_names.get(name)
         if found is None:
-            found, number = name + GRAD_SUFFIX, 0
+            found, number = name + self.mark + GRAD_SUFFIX, 0
             while found in self.block.vars:
-                found = f"{name}{GRAD_SUFFIX}_{number}"
+                found = f"{name}{self.mark}{GRAD_SUFFIX}_{number}"
                 number += 1
             self.grad_names[name] = found
         return found
@@ -404,13 +407,16 @@ class _Walk:
         program = self.block.program
         for inner in part.operators:
             for n in inner.output_arg_names:
-                if n not in names:
-                    like = resolve(op.block, n)
+                if n not in names and n != EMPTY:
                     names[n] = program.fresh_name(n)
-                    self.block.create_var(names[n], () if like is None else like._shape, None if like is None else like._dtype)
+                    like = resolve(op.block, n)
+                    v = self.block.create_var(names[n], () if like is None else like._shape, None if like is None else like._dtype)
+                    if like is not None:
+                        v.kind, v.cut = like.kind, like.cut
             taken, made = renamed(inner.inputs, names), renamed(inner.outputs, names)
             attrs = {**inner.attrs, "op_role": BACKWARD}
-            self.block.append_op(inner.type, taken, made, attrs, attr_types=dict(inner.attr_types), callstack=list(inner.callstack))
+            new = self.block.append_op(inner.type, taken, made, attrs, attr_types=dict(inner.attr_types), callstack=list(inner.callstack))
+            new.extra = dict(inner.extra)
         finished = []
         for x, g in zip(op.inputs["X"], part.results, strict=True):
             if g is not None and x in self.need:
@@ -663,6 +669,105 @@ def _constants(program: Program, no_grad_set: Any, keep: Sequence[str] = ()) -> 
     """Names of the variables that no gradient flows to."""
     found = {v.name for v in program.list_vars() if v.stop_gradient}
     return (found - set(keep)) | set(_names(no_grad_set or [], "no_grad_set"))
+
+
+def recorded_gradients(
+    recorder: Any, outputs: Sequence[Variable], inputs: Sequence[Variable], weights: Sequence[Variable | None], no_grad: Sequence[str],
+    create_graph: bool,
+) -> list[Variable | None]:  # fmt: skip
+    """`paddle.grad` while a function is traced: the gradient operators become a part of what is recorded.
+
+    NotSupportedError where the way from the inputs to the outputs leads into a branch or loop that is not finished, or
+    (create_graph) through a finished one.
+    """
+    block = outputs[0].block
+    program = block.program
+    if any(v.block is not block for v in (*outputs, *(v for v in inputs if not v.persistable and not v.is_data))):
+        raise NotSupportedError(
+            "paddle.grad inside of a branch or loop on a Tensor takes outputs and inputs that were made in one and the same block"
+        )
+    holding = [op for op in block.ops if inner_block(op) is not None]
+    if holding and recorder.regions:
+        raise NotSupportedError(
+            "paddle.grad inside of a branch or loop on a Tensor, after another one; call it outside, or in a function of its own"
+        )
+    if block.idx and any(v.block is not block and _leads_here(block, v.name) for v in inputs):
+        raise NotSupportedError(
+            "paddle.grad inside of a branch or loop on a Tensor, for an input from outside that the branch or loop also uses through "
+            "other Tensors; compute all of them inside"
+        )
+    inputs = [_below_hooks(block, v) for v in inputs]
+    if not recorder.regions:
+        single_assignment(program)
+    first, blocks = len(block.ops), len(program.blocks)
+    constants = ({v.name for v in program.list_vars() if v.stop_gradient} - {v.name for v in inputs}) | set(no_grad)
+    wanted = [v.name for v in inputs if v.name not in no_grad]
+    need = needs_gradient(block, wanted, block.ops, constants)
+    for op in block.ops:
+        _name_all(op, need)
+    walk = _Walk(block, block, block.ops, need, True)
+    names = [v.name for v in outputs]
+    walk.begin(names)
+    through_blocks = any(inner_block(walk.forward[i]) is not None for i in walk.used)
+    if not through_blocks:
+        walk.mark = "@RECORDED"
+    if create_graph and through_blocks:
+        raise NotSupportedError(
+            "paddle.grad(create_graph=True) in a traced function, through a branch or loop on a Tensor: its second derivative is not "
+            "recorded; leave create_graph out, or run it dynamically"
+        )
+    for target, weight in zip(outputs, weights, strict=True):
+        if target.name in need:
+            seed = walk.part_of(walk.last(target.name))
+            if weight is None:
+                _fill(block, len(block.ops), seed, target, 0)
+            else:
+                block.append_op("assign", {"X": weight}, {"Out": seed}, {})
+    for name in dict.fromkeys(names):
+        if name in need:
+            walk.finish(walk.last(name))
+    walk.run()
+    found = {n: walk.grad_of(n) for n in dict.fromkeys(wanted) if walk.has_gradient(n)}
+    if through_blocks:  # gradients of blocks go by the names of what they belong to
+        for n, g in found.items():
+            found[n] = block.create_var(None, block.vars[g]._shape, block.vars[g]._dtype).name
+            block.append_op("assign", {"X": g}, {"Out": found[n]}, {})
+    for b in [block, *program.blocks[blocks:]]:
+        for op in b.ops[first if b is block else 0 :]:  # from now on they are operators like others
+            op.attrs["op_role"] = 0
+            op.attrs.pop("op_role_var", None)
+    made = [block.vars[found[v.name]] if v.name in found else None for v in inputs]
+    for v in made:
+        if v is not None:
+            v.stop_gradient = not create_graph
+            v.cut = not create_graph
+    program.touch()
+    return made
+
+
+def _below_hooks(block: Block, v: Variable) -> Variable:
+    """The value that a Variable had before it got hooks: the gradient of a result, unlike that of an argument, passes through them."""
+    name = v.name
+    while (maker := next((op for op in block.ops if name in op.output_arg_names), None)) is not None:
+        if not is_hook(maker):
+            return v if name == v.name else block.vars[name]
+        name = maker.inputs["X"][0]
+    return v
+
+
+def _leads_here(block: Block, name: str) -> bool:
+    """Whether operators of enclosing blocks make something of the variable that `block` reads."""
+    read = set(outer_reads(block))
+    at = block.parent
+    while at is not None:
+        reached = {name}
+        for op in at.ops:
+            if any(n in reached for n in reads(op)):
+                reached.update(writes(op))
+        if read & (reached - {name}):
+            return True
+        at = at.parent
+    return False
 
 
 def append_backward(

@@ -87,6 +87,11 @@ def is_result(label: str) -> bool:
     return RESULT in label or label.startswith(_RESULT_LABEL)
 
 
+def _as_paddle_says(label: str) -> str:
+    """Paddle's words for results that do not fit together, by which scripts know the error."""
+    return '. In short: "Your if/else have different number of return value."' if is_result(label) else ""
+
+
 class Grown(Unknown):
     """The one entry of a list that grew in a loop: other names of the list find the array here."""
 
@@ -270,9 +275,12 @@ def _cast(v: Variable, dtype: Any) -> Variable:
 
 
 def condition(recorder: Any, value: Any) -> Variable:
-    """A bool Variable of one element. ValueError for a Tensor that has another, known, number of elements."""
+    """A bool Variable of one element. ValueError for a Tensor that has another, known, number of elements.
+
+    Inside of a branch, which may never run, that is found when the Program runs, as dynamically.
+    """
     v = recorder.variable(value, OPS["while"], "Condition")
-    if -1 not in v._shape and v.spec.size != 1:
+    if -1 not in v._shape and v.spec.size != 1 and not any(r.kind == "branch" for r in recorder.regions):
         raise ValueError(
             coded(
                 "D2S109",
@@ -342,12 +350,15 @@ class _Branches:
         self.pairs: dict[tuple[str, str], Variable] = {}
         self.chosen: list[tuple[Variable, Variable, Variable]] = []  # (result, value of orelse, value of then) outside
         self.filled: list[Variable] = []
+        self.mixed = ""  # why the result at work has no one type
 
     def merge(self, label: str, a: Any, b: Any) -> Any:
         """The value after the branch: `a` from then, `b` from orelse."""
         if type(a) is type(b) and isinstance(a, (list, tuple)) and len(a) == len(b):
             items = [self.merge(f"{label}[{i}]", x, y) for i, (x, y) in enumerate(zip(a, b, strict=True))]
             return type(a)(*items) if hasattr(a, "_fields") else type(a)(items)
+        if type(a) is dict and type(b) is dict and (a.keys() == b.keys() or not is_result(label)):
+            return self._dicts(label, a, b)
         if isinstance(a, dict) and isinstance(b, dict) and list(a) == list(b):
             return type(a)((k, self.merge(f"{label}[{k!r}]", a[k], b[k])) for k in a)
         if is_undefined(a) or is_undefined(b):
@@ -374,9 +385,30 @@ class _Branches:
                                  "give it a value before the branch or in both branches"))  # fmt: skip
         raise BranchMismatchError(
             coded("D2S105", f"{label} is {_show(a)} where the condition holds and {_show(b)} where it does not; a branch on a "
-                  "Tensor can only choose between Tensors and numbers",
+                  f"Tensor can only choose between Tensors and numbers{_as_paddle_says(label)}",
                   "let both branches give the same kind of value, or decide on a Python value")
         )  # fmt: skip
+
+    def _dicts(self, label: str, a: dict[Any, Any], b: dict[Any, Any]) -> dict[Any, Any]:
+        """Dicts entry by entry. What one branch alone has is there afterwards, and fails when it is used after the other one ran."""
+        merged = {}
+        a, b = ({k: v for k, v in d.items() if not self._is_foreign(v)} for d in (a, b))
+        for k in {**a, **b}:
+            value = merged[k] = self.merge(f"{label}[{k!r}]", a.get(k, UNDEFINED_VALUE), b.get(k, UNDEFINED_VALUE))
+            if k in a and k in b:
+                continue
+            leaves = tree.flatten(value)
+            for leaf in leaves:
+                if isinstance_strict(leaf, Variable):
+                    leaf.of_one_branch = True
+            if not any(isinstance_strict(leaf, Variable) for leaf in leaves):  # nothing of it can tell, when the Program runs
+                merged[k] = Unknown(coded("D2S104", f"{label}[{k!r}] is set in one branch only, by a condition on a Tensor",
+                                          "give it a value before the branch or in both branches"))  # fmt: skip
+        return merged
+
+    def _is_foreign(self, value: Any) -> bool:
+        """Whether it was left in a dict by another trace: it has no value here."""
+        return isinstance_strict(value, Variable) and value.block.program is not self.recorder.program
 
     def _tensors(self, label: str, a: Any, b: Any) -> Any:
         if self.relaxed:
@@ -388,7 +420,8 @@ class _Branches:
         for value in (a, b):
             if not isinstance_strict(value, TensorBase) and not is_number(value):
                 raise BranchMismatchError(
-                    coded("D2S105", f"{label} is {_show(a)} where the condition holds and {_show(b)} where it does not",
+                    coded("D2S105", f"{label} is {_show(a)} where the condition holds and {_show(b)} where it does not"
+                          f"{_as_paddle_says(label)}",
                           "let both branches give a Tensor; paddle.zeros of the right shape often serves for None")
                 )  # fmt: skip
         if a is b:
@@ -403,9 +436,12 @@ class _Branches:
             return found
         if no.name == yes.name:
             return a if isinstance_strict(a, Variable) else yes
+        self.mixed = ""
         no, yes = self._one_type(label, no, yes)
         shape, ragged = _common_shape(no._shape, yes._shape)
         result = self._choose(no, yes, shape)
+        if self.mixed:
+            result.__dict__["mixed"] = self.mixed
         if ragged or getattr(no, "ragged", False) or getattr(yes, "ragged", False):
             result.ragged = True
         if is_weak(no) and is_weak(yes):
@@ -424,10 +460,12 @@ class _Branches:
             if weak.dtype.is_floating and not (target.is_floating or target.is_complex):
                 target = dtypes.default_dtype()
         else:
-            raise BranchMismatchError(
-                coded("D2S105", f"{label} is {_show(yes)} where the condition holds and {_show(no)} where it does not",
-                      f"cast one of them, for example with .astype({yes.dtype.name!r})")
-            )  # fmt: skip
+            message = coded("D2S105", f"{label} is {_show(yes)} where the condition holds and {_show(no)} where it does not",
+                            f"cast one of them, for example with .astype({yes.dtype.name!r})")  # fmt: skip
+            if yes.dtype.np.kind in "iub" and no.dtype.np.kind in "iub":  # may be handed on, which asks for no type
+                self.mixed = message
+                return no, yes
+            raise BranchMismatchError(message)
         made = []
         for v, region in zip((no, yes), self.regions, strict=True):
             with _In(self.recorder.program, region.block):
@@ -840,10 +878,19 @@ def _finish_loop(
 
 
 class TensorArray:
-    """A list of Tensors that grows while a Program runs. It behaves like the list as far as a Program can express it."""
+    """A list of Tensors that grows while a Program runs. It behaves like the list as far as a Program can express it.
+
+    count: how many entries the list has, int64 [1], once something was taken out of it: the array keeps its size, and later appends
+    write over what lies behind the end. None while the size of the array is that of the list. depth: how many blocks deep
+    `count` is carried from block to block.
+    """
+
+    filled = True
+    count: Any = None
 
     def __init__(self, variable: Variable) -> None:
         self.variable = variable
+        self.depth = len(context.recorder.regions)
 
     @classmethod
     def of(cls, items: Sequence[Any]) -> TensorArray:
@@ -858,8 +905,6 @@ class TensorArray:
             made.write(number(i, dtypes.int64), item)
         return made
 
-    filled = True
-
     def write(self, i: Any, x: Any) -> None:
         """Set entry `i`."""
         recorder = context.recorder
@@ -873,7 +918,12 @@ class TensorArray:
 
     def append(self, x: Any) -> None:
         """Add an entry at the end."""
-        self.write(self.length(), x)
+        if self.count is None:
+            self.write(self.length(), x)
+            return
+        self._check_depth("append")
+        self.write(self.count, x)
+        self.count = _plus(self.count, 1)
 
     def extend(self, items: Any) -> None:
         """Add several entries."""
@@ -882,6 +932,8 @@ class TensorArray:
 
     def length(self) -> Any:
         """The number of entries, int64 [1]."""
+        if self.count is not None:
+            return self.count
         v = self.variable
         recorder = context.recorder
         out = recorder.block.create_var(recorder.program.fresh_name("lod_array_length") + ".tmp_0", (1,), dtypes.int64)
@@ -889,24 +941,132 @@ class TensorArray:
         recorder.block.append_op("lod_array_length", {"X": v}, {"Out": out}, {}, callstack=user_callstack())
         return out
 
+    def counted(self) -> Any:
+        """The number of entries, to be carried by itself from now on."""
+        if self.count is None:
+            self.count = self.length() if self.filled else _constant(0)
+        return self.count
+
     def read(self, i: Any) -> Any:
         """Entry `i`."""
         recorder = context.recorder
         v = self.variable
-        if is_number(i):
-            i = number(int(i), dtypes.int64) if i >= 0 else call("scale", self.length(), bias=float(i))
+        i = self._position(i)
         out = recorder.block.create_var(recorder.program.fresh_name("array_read") + ".tmp_0", v._shape, v._dtype)
         out._stop_gradient = v._stop_gradient
         recorder.block.append_op("read_from_array", {"X": v, "I": i}, {"Out": out}, {}, callstack=user_callstack())
         return out
 
-    __getitem__ = read
+    def _position(self, i: Any, beyond: int = 0) -> Any:
+        """Where entry `i` lies; checked when the Program runs where the array is longer than the list."""
+        if is_number(i):
+            i = number(int(i), dtypes.int64) if i >= 0 else call("scale", self.length(), bias=float(i))
+        if self.count is not None:
+            position = _int64(i)
+            inside = call("less_than", position, _plus(self.count, beyond))
+            fits = call("logical_and", inside, call("greater_equal", position, _constant(0)))
+            context.recorder.append(
+                OPS["assert"], [fits, []], {"message": "the index is outside of the list", "error": "IndexError"}
+            )
+        return i
+
+    def __getitem__(self, i: Any) -> Any:
+        return self.sliced(i) if isinstance(i, slice) else self.read(i)
 
     def __setitem__(self, i: Any, x: Any) -> None:
+        if isinstance(i, slice):
+            self._fail("assignment to a slice")
+        if self.count is not None:
+            i = self._position(i)
         self.write(number(int(i), dtypes.int64) if is_number(i) else i, x)
+
+    def sliced(self, part: slice) -> TensorArray:
+        """A new array with the entries of a slice, whose step must be a number."""
+        stride = 1 if part.step is None else part.step
+        if not is_number(stride) or stride == 0:
+            self._fail("a slice with such a step")
+        n = self.length()
+        back = stride < 0
+        if back:
+            end = _plus(n, -1)
+            first = end if part.start is None else call("elementwise_min", _bound(part.start, n, -1), end)
+            last = _constant(-1) if part.stop is None else call("elementwise_min", _bound(part.stop, n, -1), end)
+        else:
+            first = _constant(0) if part.start is None else _bound(part.start, n)
+            last = n if part.stop is None else _bound(part.stop, n)
+        more = "greater_than" if back else "less_than"
+        made = TensorArray.of([])
+
+        def step(values: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+            made.append(TensorArray.read(_Whole(self.variable), values["i"]))
+            following = _plus(values["i"], int(stride))
+            return call(more, following, last), {"i": following}
+
+        record_loop(context.recorder, call(more, first, last), {"i": first}, step)
+        return made
+
+    def __reversed__(self) -> TensorArray:
+        return self.sliced(slice(None, None, -1))
+
+    def reverse(self) -> None:
+        """Turn the order of the entries around."""
+        turned = self.sliced(slice(None, None, -1))
+        n = self.length()
+
+        def step(values: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+            self.write(values["i"], turned.read(values["i"]))
+            following = _plus(values["i"], 1)
+            return call("less_than", following, n), {"i": following}
+
+        first = _constant(0)
+        record_loop(context.recorder, call("less_than", first, n), {"i": first}, step)
+
+    def pop(self, i: Any = -1) -> Any:
+        """Take entry `i` out and return it."""
+        self._check_depth("pop")
+        n = self.counted()
+        position = _int64(self._position(i))
+        item = self.read(position)
+        if i != -1 if is_number(i) else True:  # those behind it move up
+            last = _plus(n, -1)
+
+            def step(values: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+                following = _plus(values["i"], 1)
+                self.write(values["i"], TensorArray.read(_Whole(self.variable), following))
+                return call("less_than", following, last), {"i": following}
+
+            record_loop(context.recorder, call("less_than", position, last), {"i": position}, step)
+        self.count = _plus(n, -1)
+        return item
+
+    def insert(self, i: Any, x: Any) -> None:
+        """Put `x` before entry `i`."""
+        self._check_depth("insert")
+        n = self.counted()
+        position = _bound(i, n)
+
+        def step(values: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+            before = _plus(values["i"], -1)
+            self.write(values["i"], TensorArray.read(_Whole(self.variable), before))
+            return call("greater_than", before, position), {"i": before}
+
+        record_loop(context.recorder, call("greater_than", n, position), {"i": n}, step)
+        self.write(position, x)
+        self.count = _plus(n, 1)
+
+    def clear(self) -> None:
+        """Take all entries out."""
+        self._check_depth("clear")
+        self.count = _constant(0)
+
+    def _check_depth(self, what: str) -> None:
+        if len(context.recorder.regions) > self.depth:
+            self._fail(f"{what} inside of a branch or loop, by a function that it calls or under another name,")
 
     def joined(self, axis: int, use_stack: bool) -> tuple[Any, Any]:
         """All entries as one Tensor, and their sizes along `axis`."""
+        if self.count is not None:
+            return self.sliced(slice(None)).joined(axis, use_stack)
         recorder = context.recorder
         v = self.variable
         shape = list(v._shape)
@@ -928,7 +1088,7 @@ class TensorArray:
     def _fail(self, what: str) -> Any:
         raise TracingError(
             coded("D2S107", f"{what} of a list that grows in a loop on a Tensor",
-                  "only append, indexing, len, paddle.concat and paddle.stack are "
+                  "append, insert, pop, clear, reverse, indexing, slices, len, paddle.concat and paddle.stack are "
                   "known while the Program is made; do the rest with Tensors")
         )  # fmt: skip
 
@@ -945,6 +1105,43 @@ class TensorArray:
         if name.startswith("__"):
             raise AttributeError(name)
         return self._fail(f"{name}")
+
+
+class _Whole(TensorArray):
+    """The array of a list, without the checks of the list's own end."""
+
+
+def _constant(value: int) -> Variable:
+    made: Variable = call("fill_constant", shape=[1], dtype=dtypes.int64.proto, value=float(value), str_value=str(value))
+    return made
+
+
+def _plus(v: Variable, n: int) -> Variable:
+    made: Variable = v if n == 0 else call("scale", v, bias=float(n))
+    return made
+
+
+def _int64(value: Any) -> Variable:
+    """A number or a Tensor of one element as int64 [1]."""
+    if is_number(value):
+        return _constant(int(value))
+    v = context.recorder.variable(value, OPS["assign"], "X")
+    return _cast(v if v._shape == (1,) else call("reshape2", v, shape=[1])[0], dtypes.int64)
+
+
+def _bound(value: Any, n: Variable, lowest: int = 0) -> Variable:
+    """The bound of a slice of a list of `n` entries, as Python reads it: negative ones count from the end, down to `lowest`."""
+    if is_number(value) and value >= 0:
+        limited: Variable = call("elementwise_min", _constant(int(value)), n)
+        return limited
+    if is_number(value):
+        v = _plus(n, int(value))
+    else:
+        v = _int64(value)
+        negative = _cast(call("less_than", v, _constant(0)), dtypes.int64)
+        v = call("elementwise_min", call("elementwise_add", v, call("elementwise_mul", n, negative)), n)
+    made: Variable = call("elementwise_max", v, _constant(lowest))
+    return made
 
 
 # --- Paddle's functions
@@ -1260,4 +1457,5 @@ def copy_operator(recorder: Any, op: Any, env: dict[str, Any], training: bool = 
                 and (inner is not None or op.type in ARRAY_WRITES or n not in op.block.vars or env[n].block is block)
             )
             outputs[slot].append(EMPTY if n == EMPTY else read(n) if kept else declare(n))
-    block.append_op(op.type, inputs, outputs, attrs, attr_types=dict(op.attr_types), callstack=list(op.callstack))
+    made_op = block.append_op(op.type, inputs, outputs, attrs, attr_types=dict(op.attr_types), callstack=list(op.callstack))
+    made_op.extra = dict(op.extra)

@@ -1,10 +1,12 @@
-"""Hand-written gradients in Programs: `PyLayer.apply` in a traced function, `static_pylayer` in static mode.
+"""Hand-written gradients in Programs: `PyLayer.apply` and `register_hook` in a traced function, `static_pylayer` in static mode.
 
 The operators of the function stand in the Program as they were recorded, without a gradient of their own. Behind them an operator
 `custom_gradient` hands their results on; it holds the operators of the backward function, which `backward.py` puts in where the
 gradient is asked for.
 
     Raw: what the function returned. X: the Variables it was given. Saved: other Variables that the backward function reads.
+
+A hook is such an operator too, whose X is its Raw; it stands right behind the operator that makes the value.
 """
 
 from __future__ import annotations
@@ -18,9 +20,10 @@ from ..ops.registry import OPS
 from .dispatch import call
 from .grad_mode import enable_grad, no_grad
 from .program import GRAD_SUFFIX, Block, Operator, Program, Variable
-from .tensor import isinstance_strict
+from .recorder import Recorder
+from .tensor import Tensor, TensorBase, isinstance_strict
 
-__all__ = ["CUSTOM", "BackwardPart", "record", "renamed", "without_gradients", "without_pylayer"]
+__all__ = ["CUSTOM", "BackwardPart", "is_hook", "record", "record_hook", "renamed", "without_gradients", "without_pylayer"]
 
 CUSTOM = "custom_gradient"
 
@@ -66,6 +69,67 @@ def record(
     source = iter(outs)
     results = [next(source) if isinstance_strict(r, Variable) else r for r in results]
     return results[0] if single else type(result)(results) if type(result) in (list, tuple) else tuple(results)
+
+
+def record_hook(recorder: Any, v: Variable, hook: Callable[[Any], Any]) -> None:
+    """Let ``hook(gradient)`` replace the whole gradient of a Variable, that of uses before this call included.
+
+    NotSupportedError for a Variable of an enclosing block, whose hook would depend on the branch, and for a hook that uses Tensors
+    made later than the Variable.
+    """
+    block = recorder.block
+    if v.block is not block:
+        raise NotSupportedError(
+            f"register_hook on {v.name!r} inside of a branch or loop on a Tensor, where it was not made: register it where it is made"
+        )
+    bottom, name = None, v.name  # hooks run in the order in which they were registered: a new one lies below the others
+    while (maker := _maker(block, name)) is not None and is_hook(maker):
+        bottom, name = maker, maker.inputs["X"][0]
+
+    def backward(gradient: Variable) -> Any:
+        made = recorder.converted(hook)(gradient)
+        return gradient if made is None else made
+
+    out = record(f"a hook of {v.name!r}", lambda: v, backward, [v], recorder)
+    op = block.ops.pop()
+    op.extra["hook"] = True
+    at = 0 if maker is None else next(i for i, o in enumerate(block.ops) if o is maker) + 1
+    late = {n for o in block.ops[at:] for n in o.output_arg_names}
+    used = [n for n in op.inputs.get("Saved", []) if n in late and n != v.name]
+    if used:
+        raise NotSupportedError(
+            f"a hook of {v.name!r} uses Tensors that are made later ({', '.join(used)}); compute them before, or inside of the hook"
+        )
+    if maker is not None:  # its result gets another name, so that all readers find what the hook stands behind
+        source = block.program.fresh_name(f"{name}_unhooked")
+        block.create_var(source, v._shape, v._dtype)._stop_gradient = False
+        maker._rename_output(name, source)
+        target = name
+        del block.vars[out.name]
+    else:
+        source, target = name, out.name
+        if bottom is not None:
+            bottom._rename_input(name, target)
+            bottom.inputs["Saved"] = [name if n == target else n for n in bottom.inputs.get("Saved", [])]
+        else:
+            for o in (o for b in block.program.blocks for o in b.ops):
+                o._rename_input(name, target)
+    op.inputs["Raw"] = op.inputs["X"] = [source]
+    op.inputs["Saved"] = [source if n == v.name else n for n in op.inputs.get("Saved", [])]
+    op.outputs["Out"] = [target]
+    block.ops.insert(at, op)
+    if maker is None and bottom is None:
+        Recorder.in_place(recorder, v, out)
+    block.program.touch()
+
+
+def is_hook(op: Operator) -> bool:
+    """Whether the operator stands for a gradient hook of its input."""
+    return "hook" in op.extra
+
+
+def _maker(block: Block, name: str) -> Operator | None:
+    return next((o for o in block.ops if name in o.output_arg_names), None)
 
 
 def without_gradients(program: Program) -> Program:
@@ -128,6 +192,7 @@ def _backward_part(
 ) -> BackwardPart:
     block, program = recorder.block, recorder.program
     first, blocks = len(block.ops), len(program.blocks)
+    before = [(v, name) for b in program.blocks for name, v in b.vars.items()]
     seeds = []
     for raw in raws:
         name = program.fresh_name(f"{raw.name}{GRAD_SUFFIX}@GIVEN")
@@ -142,8 +207,12 @@ def _backward_part(
     operators = block.ops[first:]
     del block.ops[first:]
     if len(program.blocks) > blocks:
-        raise NotSupportedError(f"the backward function of {what} has loops or branches on Tensors; write it with paddle.where instead")
-    made = {n for op in operators for n in op.output_arg_names} | {v.name for v in seeds}
+        raise NotSupportedError(f"the backward function of {what} has branches or loops on Tensors; write it with paddle.where instead")
+    written = {n for op in operators for n in op.output_arg_names}
+    if any(v.name != name or name in written for v, name in before):
+        raise NotSupportedError(f"the backward function of {what} changes a Tensor from outside in place; let it compute a new one")
+    made = written | {v.name for v in seeds}
+    recorder.forget(lambda v: v.name in made)  # what it remembers of their sizes
     names = [n for op in operators for n in op.input_arg_names] + [n for n in fitted if n is not None]
     return BackwardPart(operators, [v.name for v in seeds], list(dict.fromkeys(n for n in names if n not in made)), fitted)
 
@@ -152,7 +221,9 @@ def _fitted(what: str, number: int, g: Any, x: Variable, recorder: Any) -> str |
     """The name of a gradient in the shape and dtype of what it belongs to."""
     if g is None:
         return None
-    if not isinstance_strict(g, Variable):
+    if not isinstance(g, TensorBase):
+        raise ValueError(f"{what}: backward must return Tensors or None, got {type(g).__name__} for tensor argument {number}")
+    if isinstance_strict(g, Tensor):
         g = recorder.variable(g, OPS[CUSTOM], "X")
     if g.dtype is not x.dtype:
         g = call(OPS["cast"], g, in_dtype=g.dtype.proto, out_dtype=x.dtype.proto)

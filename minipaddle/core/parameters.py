@@ -49,4 +49,6 @@ def create_parameter(
     )
     if stop_gradient is not None:
         parameter.stop_gradient = stop_gradient
+    if recorder is not None:
+        recorder.made.append(parameter)
     return parameter

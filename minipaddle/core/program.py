@@ -212,8 +212,32 @@ class Variable(TensorBase):
         return self._symbolic("numpy()")
 
     def item(self, *args: int) -> Any:
-        """Not while recording: TracingError (a TypeError), in static mode an AssertionError."""
-        return self._symbolic("item()")
+        """One element, in a traced function: a Tensor of no dimension that stands for a number and has no gradient.
+
+        args: its place, or its place among all elements. ValueError when there are several elements and no place is given, or
+        there is no such place; in static mode AssertionError.
+        """
+        if _recorder_of(self) is None:
+            return self._symbolic("item()")
+        one: Any = self
+        if args:
+            known = -1 not in self._shape
+            if len(args) > 1 and len(args) != len(self._shape):
+                raise ValueError(f"item(): incorrect number of indices for Tensor of shape {list(self._shape)}: {len(args)}")
+            sizes = (self.spec.size if known else -1,) if len(args) == 1 else self._shape
+            for axis, (i, n) in enumerate(zip(args, sizes, strict=True)):
+                if not isinstance(i, (int, np.integer)):
+                    raise TypeError(f"item(): argument (position {axis + 1}) must be long, but got {type(i).__name__}")
+                if n != -1 and not -n <= i < n:
+                    where = f"for axis {axis} with size {n}" if len(args) > 1 else f"for size {n}"
+                    raise ValueError(f"item(): index {i} is out of bounds {where}")
+            one = one.reshape([-1])[int(args[0])] if len(args) == 1 else one[tuple(map(int, args))]
+        elif -1 not in self._shape and self.spec.size != 1:
+            raise ValueError(f"item() without index takes a tensor of one element, got shape {list(self._shape)}")
+        made: Any = one.reshape([])
+        made.stop_gradient = True
+        made.weak = True
+        return made
 
     def tolist(self) -> Any:
         """Not while recording: TracingError (a TypeError), in static mode an AssertionError."""
@@ -262,7 +286,13 @@ class Variable(TensorBase):
 
     def backward(self, *args: Any, **kwargs: Any) -> None:
         """Not while recording: an error (RuntimeError, in static mode an AssertionError too) that names append_backward."""
-        kind = RuntimeError if _recorder_of(self) is not None else StaticVariableError
+        recorder = _recorder_of(self)
+        if recorder is not None and recorder.tracing:
+            from .recorded_training import record_backward
+
+            record_backward(recorder, self, *args[:1], **{k: v for k, v in kwargs.items() if k == "grad_tensor"})
+            return
+        kind = RuntimeError if recorder is not None else StaticVariableError
         raise kind(
             f"backward() of the symbolic Variable {self.name!r}: inside a traced function or a static Program there is "
             "nothing to run yet; call backward() on the result of the traced call, or use paddle.static.append_backward"
@@ -776,10 +806,7 @@ class Program:
             dropped = [op for block in new.blocks for op in block.ops if int(op.attrs.get("op_role", 0)) & drop]
             for block in new.blocks:
                 block.ops = [op for op in block.ops if not int(op.attrs.get("op_role", 0)) & drop]
-                for op in block.ops:
-                    definition = OPS.get(op.type)
-                    if "is_test" in op.attrs or (definition is not None and "is_test" in definition.attrs):
-                        op.attrs["is_test"] = True
+            new.set_test_mode()
             used = {n for block in new.blocks for op in block.ops for n in (*op.input_arg_names, *op.output_arg_names)}
             gone = {n for op in dropped for n in (*op.input_arg_names, *op.output_arg_names)} - used
             for block in new.blocks:
@@ -787,6 +814,14 @@ class Program:
             new.lr_scheduler = new.lr_var = None
             new.touch()
         return new
+
+    def set_test_mode(self) -> None:
+        """Set `is_test` at all operators that have it."""
+        for op in (op for block in self.blocks for op in block.ops):
+            definition = OPS.get(op.type)
+            if "is_test" in op.attrs or (definition is not None and "is_test" in definition.attrs):
+                op.attrs["is_test"] = True
+        self.touch()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Program:
         new = Program()

@@ -459,6 +459,8 @@ class TraceRecorder(Recorder):
         self._on_capture = on_capture
         self.notes = None  # what the trace remembers about Python values
         self.read_anew: Callable[[Tensor], bool] = lambda t: False  # whether each call will look again which Tensor stands in its place
+        self.training: Any = None  # the training step inside of the function, if there is one
+        self.made: list[Tensor] = []  # parameters that came into being while the function ran
 
     def capture(self, t: Tensor) -> Variable:
         found = self._by_id.get(id(t))
@@ -493,6 +495,8 @@ class TraceRecorder(Recorder):
                     "keep state in a buffer (self.register_buffer), or return it and pass it in",
                 )
             )
+        if "mixed" in found.__dict__:  # its type depends on the branch that ran
+            raise TracingError(found.__dict__["mixed"])
         if "memory" in found.__dict__ and found.__dict__["seen"] != found.__dict__["memory"][0]:
             maker = found.op
             made = f" (made at {maker.location})" if maker is not None and maker.location else ""

@@ -17,6 +17,7 @@ from ..backend.place import Place
 from ..dtypes import DType
 from ..errors import MisusedTensorError, NotSupportedError
 from ..utils import unique_name
+from .context import context
 from .lod import Lod, Ragged
 
 __all__ = ["Parameter", "Tensor", "TensorBase", "TensorMeta", "generated_name", "make_tensor", "tensor_method"]
@@ -315,6 +316,10 @@ class Tensor(Ragged, TensorBase, metaclass=TensorMeta):
     @property
     def grad(self) -> Tensor | None:
         """The gradient that `backward()` accumulated: same shape and dtype, or None."""
+        if context.recorder is not None and (training := getattr(context.recorder, "training", None)) is not None:
+            recorded = training.gradients.get(id(self))  # of a backward() inside of a traced function
+            if recorded is not None:
+                return recorded[1]  # type: ignore[no-any-return]
         extra = self._extra
         if extra is None:
             return None
@@ -340,6 +345,8 @@ class Tensor(Ragged, TensorBase, metaclass=TensorMeta):
 
     def clear_gradient(self, set_to_zero: bool = True) -> None:
         """Forget the gradient: zeros afterwards, or None with ``set_to_zero=False``."""
+        if context.recorder is not None and (training := getattr(context.recorder, "training", None)) is not None:
+            training.gradients.pop(id(self), None)
         extra = self._extra
         if extra is None or (extra.grad is None and not extra.zero_grad):
             return

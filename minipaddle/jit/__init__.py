@@ -4,6 +4,7 @@ from __future__ import annotations
 import importlib as _importlib
 from typing import Any as _Any
 
+from . import dy2static
 from .api import (
     StaticFunction,
     enable_to_static,
@@ -13,13 +14,14 @@ from .api import (
     set_verbosity,
     to_static,
 )
+from .dy2static.program_translator import ProgramTranslator
 from .input_spec import InputSpec
 from .save_load import load, save
 from .translated_layer import TranslatedLayer
 
 __all__ = [
-    "InputSpec", "StaticFunction", "TranslatedLayer", "enable_to_static", "explain", "ignore_module", "load", "not_to_static",
-    "save", "set_code_level", "set_verbosity", "to_static",
+    "InputSpec", "ProgramTranslator", "StaticFunction", "TranslatedLayer", "dy2static", "enable_to_static", "explain",
+    "ignore_module", "load", "not_to_static", "save", "set_code_level", "set_verbosity", "to_static",
 ]  # fmt: skip
 
 

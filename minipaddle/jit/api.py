@@ -1,12 +1,13 @@
 """to_static: a function or method that is traced into a Program at its first call and runs it from then on."""
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import re
 import textwrap
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,16 +20,35 @@ from ..nn.layer.layers import Layer, edits
 from ..utils import tree
 from . import convert
 from .call_path import ANOTHER, CallPath
-from .error_report import about_the_call, explain, is_plain, shortened
+from .error_report import about_the_call, explain, shortened
 from .input_spec import InputSpec
 from .partial_program import PartialProgram
 from .trace import ConcreteProgram, FunctionSpec, spec_from_value, trace
 
 __all__ = [
-    "ProgramCache", "StaticFunction", "enable_to_static", "ignore_module", "not_to_static", "set_code_level", "set_verbosity", "to_static",
+    "CONVERSION_OPTIONS", "ConversionOptions", "ProgramCache", "StaticFunction", "enable_to_static", "ignore_module", "is_enabled",
+    "not_to_static", "set_code_level", "set_verbosity", "sot_mode_guard", "to_static",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+#: The attribute by which a function says that it is not rewritten.
+CONVERSION_OPTIONS = "_not_to_static"
+
+
+class ConversionOptions:
+    """not_convert: whether a function stays ordinary Python (`not_to_static`)."""
+
+    def __init__(self, not_convert: bool = False) -> None:
+        self.not_convert = not_convert
+
+    def attach(self, func: Any) -> None:
+        """Mark a function, or the function of a method."""
+        setattr(func.__func__ if inspect.ismethod(func) else func, CONVERSION_OPTIONS, self)
+
+    def __bool__(self) -> bool:
+        return self.not_convert
 
 
 class _Switch:
@@ -78,12 +98,7 @@ class ProgramCache:
 
     def put(self, key: Any, concrete: ConcreteProgram) -> Entry:
         """Keep a traced form."""
-        partial = PartialProgram(
-            concrete.main_program, [v.name for v in concrete.input_variables], concrete.captured,
-            [v.name for v in concrete.output_variables],
-        )  # fmt: skip
-        if concrete.attributes:
-            partial.refresh = concrete.read_attributes
+        partial = concrete.ready()
         forms = self._forms.setdefault(key, [])
         self._made += 1
         entry = self._entries[key, self._made] = (concrete, partial)
@@ -149,6 +164,7 @@ class StaticFunction:
         self._cache = ProgramCache()
         self._patched_layer: Layer | None = None  # set by to_static(layer), for rollback
         self._layers: list[Layer] | None = None
+        self._training = True  # for functions; methods of a Layer follow the Layer
         self._fast: dict[Any, Entry] = {}  # for calls with Tensors alone
         self._quick: Callable[[Sequence[Any]], Any] | None = None  # a written call like the last such one
         self._written: dict[Any, tuple[CallPath, list[int]]] = {}  # such calls by form and kind, and the count of edits they hold for
@@ -169,8 +185,10 @@ class StaticFunction:
         instance.__dict__[name] = bound  # found before this descriptor from now on
         return bound
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> StaticFunction:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         instance = self._instance
+        if instance is None:
+            return self._function  # as Paddle does: a copied function is a plain one
         new_instance = memo.get(id(instance), instance)
         new = StaticFunction(self._function, self._declared, new_instance, self._owner)
         if self._patched_layer is not None:
@@ -199,6 +217,11 @@ class StaticFunction:
         return self._bound
 
     @property
+    def class_instance(self) -> Any:
+        """The object whose method it is, None for a function."""
+        return self._instance
+
+    @property
     def program_cache(self) -> ProgramCache:
         """The traced forms so far."""
         return self._cache
@@ -207,7 +230,9 @@ class StaticFunction:
     def code(self) -> str:
         """The function as it is traced: rewritten, where its control flow can be."""
         function = self._function
-        form = convert.rewritten_form(function) if inspect.isfunction(function) else None
+        form = None
+        if inspect.isfunction(function) and not getattr(function, CONVERSION_OPTIONS, False):
+            form = convert.rewritten_form(function)
         if form is not None:
             return form.text + "\n"
         try:
@@ -306,11 +331,35 @@ class StaticFunction:
         return self.concrete_program.parameters
 
     def rollback(self) -> Callable[..., Any]:
-        """The original function; a Layer made static by `to_static(layer)` gets its own forward back."""
+        """The original function; a Layer made static by `to_static(layer)` gets its own forward back, another object its method."""
         if self._patched_layer is not None:
             self._patched_layer.__dict__.pop("forward", None)
-            return self._patched_layer.forward
+            plain = self._patched_layer.forward
+            if isinstance(plain, StaticFunction):  # the class itself has a traced forward
+                return plain.rollback()
+            return plain
+        held = getattr(self._instance, "__dict__", {})
+        for name in [n for n, v in held.items() if v is self]:
+            held[name] = self._bound
         return self._bound
+
+    def train(self) -> None:
+        """From now on calls run in training mode. RuntimeError for a method of a Layer, whose own mode counts."""
+        self._set_training(True)
+
+    def eval(self) -> None:
+        """From now on operators with a mode of their own (dropout ...) run as in inference. RuntimeError for a method of a Layer."""
+        self._set_training(False)
+
+    def _set_training(self, training: bool) -> None:
+        if isinstance(self._instance, Layer):
+            raise RuntimeError(
+                f"{self._function.__name__} belongs to the Layer {type(self._instance).__name__}, whose mode it follows: call "
+                f".{'train' if training else 'eval'}() of the Layer instead"
+            )
+        self._training = training
+        self._fast.clear()
+        self._quick = None
 
     # --- calling
 
@@ -363,7 +412,9 @@ class StaticFunction:
     def _write(self, entry: Entry, args: Sequence[Any]) -> Callable[[Sequence[Any]], Any] | None:
         """The written call for calls like this one, which `entry` just served."""
         concrete, partial = entry
-        if _precision() is not None or any(type(t) is not Tensor for t in args) or partial.recent is None or partial.refresh is not None:
+        if _precision() is not None or any(type(t) is not Tensor for t in args) or partial.recent is None:
+            return None
+        if partial.refresh is not None or partial.before:  # there is something to do before each run
             return None
         likes = [(t._data.shape, t._data.dtype, t._stop_gradient) for t in args]
         key = (entry, partial.recent, *likes)
@@ -417,7 +468,8 @@ class StaticFunction:
             else:
                 parts.append((found.shape, found.dtype, found.stop_gradient, found.name if spec_names else None))
         self._layers = None
-        return (tuple(parts), tree.structure([list(args), kwargs]), tuple(self._modes()), _precision())
+        modes = (self._training, *self._modes())
+        return (tuple(parts), tree.structure([list(args), kwargs]), modes, _precision())
 
     def _fit(self, args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Check the arguments against the declared input specs; ValueError names argument, expected and got."""
@@ -472,9 +524,12 @@ class StaticFunction:
         try:
             concrete = trace(self._bound, self.function_spec, args, kwargs)
         except Exception as error:
-            if is_plain():
-                raise
             raise explain(error) from None
+        if not self._training:
+            concrete.main_program.set_test_mode()
+            concrete.training = False
+        elif isinstance(self._instance, Layer):
+            concrete.training = self._instance.training
         concrete.facts, concrete.reason = facts, reason
         return self._cache.put(key, concrete)
 
@@ -499,6 +554,8 @@ class StaticFunction:
 
         for name, value in self.function_spec.names_of(args, kwargs):
             tell(name, value)
+        if not self._training:
+            facts["mode of the function"] = "eval"
         if isinstance(self._instance, Layer):
             for path, layer in self._instance.named_sublayers(include_self=True):
                 facts[f"mode of {path or 'the layer'}"] = "train" if layer.training else "eval"
@@ -627,6 +684,8 @@ def to_static(
         raise NotImplementedError("to_static(property=True) is not supported; save such values beside the model")
     if backend not in (None, "CINN"):
         raise ValueError(f"to_static: backend must be None or 'CINN', got {backend!r}")
+    if build_strategy is not None and type(build_strategy).__name__ != "BuildStrategy":
+        raise TypeError(f"to_static: build_strategy must be a paddle.static.BuildStrategy, got {type(build_strategy).__name__}")
     if input_spec is not None and not isinstance(input_spec, (list, tuple)):
         raise TypeError(f"to_static: input_spec must be a list or tuple with one entry per argument, got {type(input_spec).__name__}")
 
@@ -656,8 +715,19 @@ def not_to_static(func: Any = None) -> Any:
     """Mark a function that stays ordinary Python when it is called from a traced one. Returns the function itself."""
     if func is None:
         return not_to_static
-    func._not_to_static = True
+    ConversionOptions(not_convert=True).attach(func)
     return func
+
+
+def is_enabled() -> bool:
+    """Whether traced functions run as Programs."""
+    return _Switch.enabled
+
+
+@contextlib.contextmanager
+def sot_mode_guard(sot_mode: bool) -> Iterator[None]:
+    """For scripts that choose between Paddle's two ways of tracing: there is one here, so the block runs the same for both."""
+    yield
 
 
 def enable_to_static(enable_to_static_bool: bool) -> None:

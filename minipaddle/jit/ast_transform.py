@@ -42,7 +42,8 @@ MUTATORS = frozenset(
         "appendleft", "popleft", "extendleft",
     ]  # fmt: skip
 )
-_GROWING = frozenset(["append", "extend", "insert", "pop", "remove", "clear"])
+_SHRINKING = frozenset(["insert", "pop", "remove", "clear"])
+_GROWING = _SHRINKING | {"append", "extend"}
 
 
 @dataclass
@@ -222,26 +223,31 @@ def _root(node: ast.AST) -> ast.AST:
 
 
 def _indexed(node: ast.AST) -> list[str]:
-    """The name in ``name``, ``name[i]`` and ``name[i][j]``."""
+    """The name or attribute chain in ``name``, ``name[i]``, ``name[i][j]`` and ``a.b[i]``."""
     while isinstance(node, ast.Subscript):
         node = node.value
-    return [node.id] if isinstance(node, ast.Name) else []
+    path = _path(node)
+    return [] if path is None else [path]
 
 
-def _mutated(node: Any) -> tuple[set[str], set[str]]:
-    """(names whose containers running `node` changes, those of them that grow or shrink)."""
+def _mutated(node: Any) -> tuple[set[str], set[str], set[str]]:
+    """(names whose containers running `node` changes, those of them that grow or shrink, those that lose or shift entries)."""
     changed: set[str] = set()
     growing: set[str] = set()
+    shrinking: set[str] = set()
     for at in _walk(node):
         if isinstance(at, ast.Subscript) and isinstance(at.ctx, (ast.Store, ast.Del)):
             changed.update(_indexed(at.value))
         elif isinstance(at, ast.Call) and isinstance(at.func, ast.Attribute) and at.func.attr in MUTATORS:
             changed.update(_indexed(at.func.value))
-            if at.func.attr in _GROWING and isinstance(at.func.value, ast.Name):
-                growing.add(at.func.value.id)
+            path = _path(at.func.value)
+            if at.func.attr in _GROWING and path is not None:
+                growing.add(path)
+            if at.func.attr in _SHRINKING and path is not None:
+                shrinking.add(path)
         elif isinstance(at, ast.AugAssign) and isinstance(at.target, ast.Name) and isinstance(at.op, ast.Add):
             changed.add(at.target.id)
-    return changed, growing
+    return changed, growing, shrinking
 
 
 def _attributes_set(node: Any) -> list[str]:
@@ -723,9 +729,9 @@ class _Expressions(ast.NodeTransformer):
             node.value = _helper("container", [value], node.value)
             node.slice = self.visit(node.slice)
             return node
-        is_name = isinstance(node.value, ast.Name)
+        is_place = _path(node.value) is not None
         self.generic_visit(node)
-        if is_name:
+        if is_place:
             node.value = _helper("held", [node.value], node.value)
         return node
 
@@ -932,8 +938,10 @@ class _Function:
                 c.body = self.block(c.body)
             return [s]
         if isinstance(s, ast.AnnAssign):
-            if s.value is not None:
-                s.value = self.expression(s.value)
+            value = None if s.value is None else self.expression(s.value)
+            if isinstance(s.target, ast.Name):  # Python takes no annotation for a variable that a branch or loop shares
+                return [ast.copy_location(ast.Pass() if value is None else ast.Assign([s.target], value), s)]
+            s.value = value
             return [s]
         return [self.expression(s)]
 
@@ -984,13 +992,11 @@ class _Function:
     def state(self, s: ast.stmt, parts: Sequence[Any], live: set[str]) -> dict[str, Any]:
         """Arguments that tell a helper about the variables of a block: names it may change, and how to reach them."""
         stores: set[str] = set().union(*map(_stores, parts))
-        changed, growing = set(), set()
-        for part in parts:
-            a, b = _mutated(part)
-            changed |= a
-            growing |= b
         cells = self.cells() | self.globals
-        changed = {n for n in changed if n in cells}
+        changed, growing, shrinking = (
+            {self.mangled(n) for found in kinds for n in found if n.split(".")[0] in cells}
+            for kinds in zip(*map(_mutated, parts), strict=True)
+        )
         names = sorted(stores & live & (self.locals | self.nonlocals | self.globals))
         if any(isinstance(n, ast.Call) for part in parts for n in _walk(part)):
             names = sorted({*names, *(self.written_by_others() & cells)})
@@ -1004,7 +1010,7 @@ class _Function:
         reach = sorted(
             (
                 set(names)
-                | changed
+                | {n.split(".")[0] for n in changed}
                 | set(dead)
                 | {n for part in parts for n in _loads(part)}
                 | {p.split(".")[0] for p in attributes}
@@ -1020,6 +1026,8 @@ class _Function:
             arguments["changed"] = _strings(sorted(changed))
         if growing & changed:
             arguments["growing"] = _strings(sorted(growing & changed))
+        if shrinking & changed:
+            arguments["shrinking"] = _strings(sorted(shrinking & changed))
         if attributes:
             arguments["attributes"] = _strings(attributes)
         return arguments

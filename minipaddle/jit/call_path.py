@@ -137,6 +137,8 @@ class _Writer:
                 lines.append(f"if lod_{r}: {t}._more().lod = lod_{r}")
         self.space["updated"] = self.partial.updated_tensors
         lines += [f"updated[{number}]._data = {u} if type({u}) is ndarray else as_array({u})" for number, u in enumerate(updates)]
+        if self.partial.trains:  # parameters: a gradient that needs their old values has to notice
+            lines.append("for t in updated: t._version[0] += 1")
         lines += self.apart(outputs)
         if self.form is not None:
             lines += self.node(self.form, outputs, own)
@@ -166,6 +168,8 @@ class _Writer:
     def other_gradients(self) -> list[str]:
         """Conditions under which gradients of other inputs are wanted."""
         n, differentiated = self.inputs, self.differentiated
+        if self.partial.trains:  # its results have no gradient in any case
+            return []
         if differentiated is None:
             named = [f"not {t}._stop_gradient" for t in self.tensors[: None if self.spelled_out else n]]
             if not self.spelled_out:

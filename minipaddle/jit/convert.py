@@ -10,6 +10,7 @@ import functools
 import inspect
 import operator
 import os
+import re
 import sys
 import sysconfig
 import types
@@ -90,6 +91,16 @@ def _is_library(function: types.FunctionType) -> bool:
     return file.startswith(_STANDARD) and not file.startswith(_SITE)
 
 
+def _wraps_user_code(function: types.FunctionType) -> bool:
+    """Whether a decorator of a library (`no_grad()`, `contextmanager`, ...) made the function around one of the user's."""
+    inner = getattr(function, "__wrapped__", None)
+    while isinstance(inner, types.FunctionType):
+        if not _is_library(inner):
+            return True
+        inner = getattr(inner, "__wrapped__", None)
+    return False
+
+
 def rewritten_form(function: types.FunctionType) -> Rewritten | None:
     """The rewritten form of a function, made once for its code object."""
     code = function.__code__
@@ -122,7 +133,7 @@ def convert_function(function: Any, main: bool = False) -> Any:
     if (
         function.__code__ in _codes
         or getattr(function, "_not_to_static", False)
-        or (not main and _is_library(function))
+        or (not main and _is_library(function) and not _wraps_user_code(function))
     ):
         return function
     form = rewritten_form(function)
@@ -275,8 +286,24 @@ def not_(value: Any) -> Any:
     return record("logical_not", _truth(value)) if symbolic(value) else not value
 
 
+def _settled(value: Any) -> Any:
+    """The value; refused for a dict that has some of its entries only where a branch on a Tensor went one way."""
+    if type(value) is dict:
+        for key, entry in value.items():
+            leaf = entry
+            while type(leaf) in (list, tuple, dict) and leaf:
+                leaf = next(iter(leaf.values() if isinstance(leaf, dict) else leaf))
+            if type(leaf) is Unknown or isinstance_strict(leaf, Variable) and getattr(leaf, "of_one_branch", False):
+                raise TracingError(
+                    coded("D2S105", f"the keys of a dict are asked for, which has {key!r} after one branch of a condition on a Tensor only",
+                          "give it that entry before the branch or in both branches")
+                )  # fmt: skip
+    return value
+
+
 def _contains(items: Any, value: Any) -> Any:
     """``value in items``; for a list or tuple with Tensors a comparison with each."""
+    _settled(items)
     if not isinstance(items, (list, tuple)) or not (symbolic(value) or any(map(symbolic, items))):
         return value in items
     return _any([True if item is value else item == value for item in items])
@@ -320,15 +347,15 @@ class _State:
 
     def __init__(
         self, names: Sequence[str] = (), scope: Callable[[], Any] | None = None, changed: Sequence[str] = (), growing: Sequence[str] = (),
-        attributes: Sequence[str] = (), dead: Sequence[str] = (),
+        attributes: Sequence[str] = (), dead: Sequence[str] = (), shrinking: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self.cells: dict[str, Any] = {}
         self.globals: dict[str, Any] = {}
         if scope is not None:
             self.cells = dict(zip(scope.__code__.co_freevars, scope.__closure__ or (), strict=True))
             self.globals = scope.__globals__
-        self.growing = set(growing)
-        containers = [n for n in changed if n not in names and _is_container(self.read_name(n))]
+        self.growing, self.shrinking = set(growing), set(shrinking)
+        containers = [n for n in changed if n not in names and n not in attributes and _is_container(self.get(n))]
         self.attributes = [p for p in attributes if not self._is_buffer(p)]
         self.names = [*names, *containers, *self.attributes]
         self.dead = [n for n in dead if n not in self.names]
@@ -394,6 +421,22 @@ class _State:
         """All values."""
         return {n: self.get(n) for n in self.names}
 
+    def container_at(self, path: str) -> str | None:
+        """The variable or attribute of this block that holds the list or dict at `path`, which is to be one of its values, too."""
+        parts = re.split(r"[\[{]", path, maxsplit=1)[0].split(".")
+        for count in range(1, len(parts) + 1):
+            name = ".".join(parts[:count])
+            if type(self.get(name)) in (list, dict):
+                return name if name not in self.names and parts[0] in self.cells else None
+        return None
+
+    def counts(self, values: dict[str, Any]) -> _Counts:
+        """The lists among the values that grew in a loop and may lose entries in this block, or have lost some before."""
+        arrays = {n: v for n, v in values.items() if isinstance(v, TensorArray)}
+        return _Counts({
+            n: v for n, v in arrays.items() if n in self.shrinking or (n in self.growing and v.count is not None)
+        })
+
     def unread(self) -> dict[str, Any]:
         """Values of the variables that are assigned inside and not read afterwards."""
         return {n: self.read_name(n) for n in self.dead}
@@ -456,6 +499,34 @@ class _State:
             if isinstance(value, (list, dict, set, *_FLAT)) and not name.startswith("__"):
                 look(name, value, 2)
         return found
+
+
+class _Counts:
+    """The numbers of entries of such lists: hidden variables of a branch or loop."""
+
+    def __init__(self, arrays: dict[str, TensorArray]) -> None:
+        self.arrays = {f"length of {n!r}": v for n, v in arrays.items()}
+        self.start = {n: v.counted() for n, v in self.arrays.items()}
+        self.depths = {n: v.depth for n, v in self.arrays.items()}
+
+    def enter(self) -> None:
+        """A block begins that hands the numbers on."""
+        for v in self.arrays.values():
+            v.depth = len(context.recorder.regions)
+
+    def put(self, values: dict[str, Any]) -> None:
+        """The numbers a block begins with, or what they are after it."""
+        for n, v in self.arrays.items():
+            v.count = values[n]
+
+    def get(self) -> dict[str, Any]:
+        """The numbers now."""
+        return {n: v.count for n, v in self.arrays.items()}
+
+    def leave(self) -> None:
+        """The blocks have ended."""
+        for n, v in self.arrays.items():
+            v.depth = self.depths[n]
 
 
 _FLAT = (np.ndarray, collections.deque, bytearray)  # changed in place, and not looked into
@@ -561,23 +632,35 @@ def If(
     start, unread = state.all(), state.unread()
     containers = {n: v for n, v in start.items() if type(v) in (list, dict)}
     known = state.known(containers)
+    counts = state.counts(start)
 
     def run(block: Callable[[], Any]) -> Callable[[], dict[str, Any]]:
         def inner() -> dict[str, Any]:
             state.put({n: _copied(v) for n, v in start.items()})
             state.put(unread)
+            counts.enter()
+            counts.put(counts.start)
             block()
-            return state.all()
+            return {**state.all(), **counts.get()}
 
         return inner
 
     try:
         with _recursion(then):
             result = record_branches(recorder, test, run(then), run(orelse or _nothing), True, known, relaxed)  # type: ignore[arg-type]
-    except BaseException:
+    except BaseException as problem:
         state.put(start)
-        raise
-    state.put({n: _written_back(start[n], v) if n in containers else v for n, v in result.items()})
+        counts.put(counts.start)
+        found = state.container_at(problem.path) if isinstance(problem, _ChangedByCall) and problem.known is known else None
+        if found is None:
+            raise
+        variables["changed"] = (*variables.get("changed", ()), found)
+        If(test, then, orelse, None, relaxed, **variables)
+        return
+    finally:
+        counts.leave()
+    counts.put(result)
+    state.put({n: _written_back(start[n], v) if n in containers else v for n, v in result.items() if n in start})
 
 
 def While(test: Callable[[], Any], body: Callable[[], Any], **variables: Any) -> None:
@@ -601,13 +684,14 @@ def While(test: Callable[[], Any], body: Callable[[], Any], **variables: Any) ->
 
         If(holds, first, None, relaxed=True, **variables)
 
-    _loop(holds, step, _State(**variables), peeled)
+    _loop(holds, step, variables, peeled)
 
 
-def _loop(holds: Any, step: Callable[[], Any], state: _State, peeled: Callable[[], Any], extra: dict[str, Any] | None = None,
+def _loop(holds: Any, step: Callable[[], Any], variables: dict[str, Any], peeled: Callable[[], Any], extra: dict[str, Any] | None = None,
           take: Callable[[dict[str, Any]], None] | None = None, give: Callable[[], dict[str, Any]] | None = None) -> None:  # fmt: skip
-    """Record a loop over the variables of `state`. extra, take, give: hidden loop variables."""
+    """Record a loop. variables: the arguments of `_State`. extra, take, give: hidden loop variables."""
     recorder = context.recorder
+    state = _State(**variables)
     start, unread = state.all(), state.unread()
     containers = {n: v for n, v in start.items() if type(v) in (list, dict)}
     known = state.known(containers)
@@ -623,21 +707,29 @@ def _loop(holds: Any, step: Callable[[], Any], state: _State, peeled: Callable[[
                     )
                 )
             arrays[n] = TensorArray.of(v)
-    begin = {**{n: arrays.get(n, _copied(v)) for n, v in start.items()}, **(extra or {})}
+    counts = state.counts({**start, **arrays})
+    begin = {**{n: arrays.get(n, _copied(v)) for n, v in start.items()}, **counts.start, **(extra or {})}
 
     def trip(values: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         state.put({n: v for n, v in values.items() if n in start})
         state.put(unread)
+        counts.enter()
+        counts.put(values)
         if take is not None:
             take(values)
         again = step()
-        return again, {**state.all(), **(give() if give is not None else {})}
+        return again, {**state.all(), **counts.get(), **(give() if give is not None else {})}
+
+    def reset() -> None:
+        state.put(start)
+        counts.put(counts.start)
 
     try:
         with _recursion(step):
-            result = record_loop(recorder, holds, begin, trip, known, lambda: state.put(start))
+            result = record_loop(recorder, holds, begin, trip, known, reset)
+            counts.put(result)
     except Peel as problem:
-        state.put(start)
+        reset()
         if arrays:
             raise TracingError(problem.message) from None
         depth = _peeling.get(id(step.__code__), 0)
@@ -649,9 +741,16 @@ def _loop(holds: Any, step: Callable[[], Any], state: _State, peeled: Callable[[
         finally:
             _peeling[id(step.__code__)] = depth
         return
-    except BaseException:
-        state.put(start)
-        raise
+    except BaseException as problem:
+        reset()
+        found = state.container_at(problem.path) if isinstance(problem, _ChangedByCall) and problem.known is known else None
+        if found is None:
+            raise
+        variables["changed"] = (*variables.get("changed", ()), found)
+        _loop(holds, step, variables, peeled, extra, take, give)
+        return
+    finally:
+        counts.leave()
     state.put(
         {
             n: _written_back(start[n], v) if n in containers and n not in arrays else v
@@ -824,7 +923,7 @@ def For(iterable: Any, body: Callable[[Any], Any], stop: Callable[[], Any] | Non
     """``for item in iterable: body(item)``; `stop` tells whether a `break` or `return` was met. variables: the arguments of `_State`."""
     source = _open(iterable)
     if source is None:
-        items = iter(iterable)
+        items = iter(_settled(iterable))
         for item in items:
             body(item)
             if stop is not None:
@@ -882,7 +981,6 @@ def _open_loop(source: Any, i: Any, body: Any, stop: Any, variables: dict[str, A
 
         If(holds, first, None, relaxed=True, **variables)
 
-    state = _State(**variables)
     holds = going()
     if not symbolic(holds):
         holds = number(bool(holds))
@@ -890,7 +988,7 @@ def _open_loop(source: Any, i: Any, body: Any, stop: Any, variables: dict[str, A
     def take(values: dict[str, Any]) -> None:
         holder["i"] = values["loop index"]
 
-    _loop(holds, step, state, peeled, {"loop index": i}, take, lambda: {"loop index": holder["i"]})
+    _loop(holds, step, variables, peeled, {"loop index": i}, take, lambda: {"loop index": holder["i"]})
 
 
 # --- assert, print and other built-in functions
@@ -945,19 +1043,16 @@ def _casting(target: type) -> Callable[..., Any]:
         if len(args) != 1 or not symbolic(args[0]):
             return target(*args, **kwargs)
         v = _variable(args[0])
-        if -1 not in v._shape and v.spec.size != 1:
-            raise ValueError(
-                coded(
-                    "D2S109",
-                    f"{target.__name__}() takes a Tensor of one element, got {v.describe()}",
-                    "index it, or reduce it first",
-                )
-            )
-        if v._shape != ():
-            v = manipulation.reshape(v, [])
         wanted = kinds[target]
         if target is float and v.dtype is dtypes.float32:
             wanted = dtypes.float32
+        if -1 not in v._shape and v.spec.size != 1:  # as in Paddle, where this is a cast
+            wanted = dtypes.float32 if target is float else wanted
+            made = record("cast", v, in_dtype=v.dtype.proto, out_dtype=wanted.proto)
+            made.stop_gradient = True
+            return made
+        if v._shape != ():
+            v = manipulation.reshape(v, [])
         made = record("cast", v, in_dtype=v.dtype.proto, out_dtype=wanted.proto)
         made.stop_gradient = True  # a Python number has no gradient
         made.weak = True
@@ -967,7 +1062,7 @@ def _casting(target: type) -> Callable[..., Any]:
 
 
 def _len(value: Any) -> Any:
-    value = grown(value)
+    value = _settled(grown(value))
     if isinstance(value, TensorArray):
         made = manipulation.reshape(value.length(), [])
         made.weak = True
@@ -1056,6 +1151,9 @@ _JOINING = {
 # --- calls
 
 
+_KEY_METHODS = ("copy", "get", "items", "keys", "pop", "popitem", "setdefault", "values")
+
+
 def refuse_result(value: Any, function: Any) -> None:
     """The error for a result that a Program cannot give."""
     if isinstance(value, Unknown) and not isinstance(value, Grown):
@@ -1084,6 +1182,16 @@ def _note_change(value: Any) -> None:
         recorder.notes.changes(value)
 
 
+class _ChangedByCall(TracingError):
+    """A called function changes a list or dict that a variable of the block reaches. known: of the block; path: how it is reached."""
+
+    known: Any = None
+    path = ""
+
+
+_ChangedByCall.__name__ = TracingError.__name__  # users see the class that they can catch
+
+
 def _check_unshared(value: Any, what: str) -> None:
     recorder = context.recorder
     if recorder is None or not recorder.regions or not isinstance(value, (list, dict, set, *_FLAT)):
@@ -1091,12 +1199,14 @@ def _check_unshared(value: Any, what: str) -> None:
     for region in recorder.regions:
         if id(value) in region.known:
             path = region.known[id(value)][0]
-            raise TracingError(
+            problem = _ChangedByCall(
                 coded("D2S107", f"{what}: {path!r}, a {type(value).__name__} from outside, is changed in a {region.kind} on a Tensor. "
                       "Python would change it once, while the Program is made, and not when it runs",
                       "collect with `name.append(tensor)` on a local list in a loop, return the value, or change the container outside "
                       "of the branch or loop")
             )  # fmt: skip
+            problem.known, problem.path = region.known, path
+            raise problem
 
 
 def owner(value: Any, attribute: str, updates: bool = False) -> Any:
@@ -1168,6 +1278,8 @@ def call(function: Any) -> Any:
         if found is not None:
             return found
         holder = getattr(function, "__self__", None)
+        if type(holder) is dict and function.__name__ in _KEY_METHODS:
+            _settled(holder)
         if isinstance(holder, (list, dict, set, *_FLAT)) and function.__name__ in MUTATORS:
             _check_unshared(holder, f".{function.__name__}()")
             _note_change(holder)

@@ -17,6 +17,7 @@ The class of the error stays. ``MINIPADDLE_FULL_TRACEBACK=1`` shows minipaddle's
 
 from __future__ import annotations
 
+import contextlib
 import os
 import traceback
 from typing import Any
@@ -26,9 +27,20 @@ from ..core.callsite import fold, is_internal
 from ..core.report import code_of, coded, lines_of, page_of, with_message
 from ..errors import TracingError
 
-__all__ = ["about_the_call", "explain", "is_plain", "shortened"]
+__all__ = ["ERROR_DATA", "ErrorData", "about_the_call", "explain", "is_plain", "shortened"]
+
+#: The attribute by which an error of a trace carries its `ErrorData`.
+ERROR_DATA = "_error_data"
+
+
+class ErrorData:
+    """Class and message of an error of a trace as it was raised, and the user's frames (file, line, function, columns)."""
+
+    def __init__(self, error: BaseException, frames: list[tuple[Any, ...]]) -> None:
+        self.error_type, self.error_value, self.origin_traceback = type(error), str(error), frames
 
 _HEAD = "In transformed code:"
+_AT_RUN_TIME = ("D2S109", "D2S111", "D2S112")
 
 
 def is_plain() -> bool:
@@ -38,6 +50,11 @@ def is_plain() -> bool:
 
 def shortened(error: Exception) -> BaseException:
     """The error without minipaddle's own frames in its traceback, when its message tells what they would."""
+    if not is_plain() and code_of(str(error)) in _AT_RUN_TIME and _HEAD not in str(error):
+        data = ErrorData(error, [])
+        error = with_message(error, f"{_HEAD}\n\n{error}")  # type: ignore[assignment]
+        with contextlib.suppress(AttributeError, TypeError):
+            setattr(error, ERROR_DATA, data)
     told = code_of(str(error)) or _HEAD in str(error) or getattr(error, "about_the_call", False)
     return error if is_plain() or flags.get("full_traceback") or not told else error.with_traceback(None)
 
@@ -83,6 +100,15 @@ def _frames(error: BaseException) -> list[tuple[Any, ...]]:
 def explain(error: Exception) -> BaseException:
     """The error of a trace with the user's lines in its message."""
     numpy = _ends_in_numpy(error)
+    frames = [f for f in _frames(error) if not (numpy and _NUMPY in f[0])]
+    data = getattr(error, ERROR_DATA, None) or ErrorData(error, frames)
+    made = _explained(error, numpy, frames)
+    with contextlib.suppress(AttributeError, TypeError):  # a class with slots has no place for it
+        setattr(made, ERROR_DATA, data)
+    return made
+
+
+def _explained(error: Exception, numpy: bool, frames: list[tuple[Any, ...]]) -> BaseException:
     message = str(error.args[0]) if error.args and isinstance(error.args[0], str) else str(error)
     if _HEAD in message or is_plain():
         return error
@@ -100,7 +126,6 @@ def explain(error: Exception) -> BaseException:
     elif not code_of(message) and _from_operator(error, message):
         message = coded("D2S113", message, "make the shapes or types fit in the marked line; paddle.jit.enable_to_static(False) runs it "
                         "dynamically, where values can be looked at")  # fmt: skip
-    frames = [f for f in _frames(error) if not (numpy and _NUMPY in f[0])]
     text = f"{_HEAD}\n\n{lines_of(frames)}\n" if frames else f"{_HEAD}\n"
     if flags.get("full_traceback"):
         inner = [f for f in traceback.extract_tb(error.__traceback__) if is_internal(f.filename)]

@@ -79,6 +79,19 @@ class PartialProgram:
         self.recent: CallPath | None = None  # as it was done last
         self._training: dict[tuple[tuple[bool, ...], tuple[str, ...]], TrainingForm] = {}
 
+    # --- facts
+
+    trains = False  # whether the Program holds a whole training step, so that its results need no gradient
+    before: Sequence[Any] = ()  # what is done before each run
+    training = True  # False for the form of a Layer or function in eval mode
+
+    @property
+    def train_program(self) -> Program:
+        """The Program; its gradients are computed by a function of their own."""
+        return self.program
+
+    infer_program = _train_program = _infer_program = train_program
+
     # --- compiled forms
 
     @property
@@ -90,12 +103,13 @@ class PartialProgram:
         found = self._inference.get(lod_feeds)
         if found is None:
             found = self._inference[lod_feeds] = compile_program(
-                self.operators, self.feeds, [*self.outputs, *self.updated], "forward", lod_feeds, seldom=self.captured_names,
+                self.operators, self.feeds, [*self.outputs, *self.updated], "forward", lod_feeds,
+                seldom=() if self.trains else self.captured_names,
                 passes=INFER_PASSES,
             )  # fmt: skip
         return found
 
-    def training(self, differentiated: tuple[bool, ...], lod_feeds: tuple[str, ...] = ()) -> TrainingForm:
+    def training_form(self, differentiated: tuple[bool, ...], lod_feeds: tuple[str, ...] = ()) -> TrainingForm:
         """The forward and backward functions when the floating inputs marked True need gradients and `lod_feeds` come with a lod."""
         form = self._training.get((differentiated, lod_feeds))
         if form is None:
@@ -192,6 +206,8 @@ class PartialProgram:
 
     def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Results for `inputs` (one Tensor per feed); writes the tape when something needs a gradient."""
+        for action in self.before:
+            action()
         if self.refresh is not None:
             captured = self.refresh()
             self.captured[:] = [captured[n] for n in self.captured_names]
@@ -213,12 +229,12 @@ class PartialProgram:
         xp = backend.module_of(arrays)
         lod_feeds = tuple([n for n, t in zip(self.inputs, inputs, strict=True) if t._extra is not None and t._extra.lod])
         differentiated: tuple[bool, ...] | None = tuple([not t._stop_gradient for t in tensors]) if context.grad_enabled else None
-        if differentiated is not None and True not in differentiated:
+        if differentiated is not None and (self.trains or True not in differentiated):
             differentiated = None
         kind = (xp, differentiated, lod_feeds)
         path = self._paths.get(kind)
         if path is None:
-            form = None if differentiated is None else self.training(differentiated, lod_feeds)
+            form = None if differentiated is None else self.training_form(differentiated, lod_feeds)
             path = self._paths[kind] = write_call(self, form, differentiated, xp, lod_feeds)
         if path.compiled.prepare is not None:
             path.compiled.prepared(xp, arrays, [t._version[0] for t in tensors])

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..backend import xp as backend
 from ..core.blocks import has_effect, inner_block, reads, rename
-from ..core.custom_gradient import CUSTOM
+from ..core.custom_gradient import CUSTOM, is_hook
 from ..core.program import Operator, Program, Variable
 from ..core.tensor import Parameter, Tensor, isinstance_strict
 from ..formats import atomic, detect, info, lod_tensor, pdmodel, pir_json
@@ -82,7 +82,14 @@ def save(layer: Any, path: str, input_spec: Any = None, **configs: Any) -> None:
     for name, concrete in methods.items():
         prefix = path if name == "forward" else f"{path}.{name}"
         program, feeds, fetches = _pruned(concrete, configs, name, input_spec)
-        if any(op.type == CUSTOM for block in program.blocks for op in block.ops):
+        written = [op for block in program.blocks for op in block.ops if op.type == CUSTOM]
+        if any(is_hook(op) for op in written):
+            warnings.warn(
+                f"paddle.jit.save: method {name!r} has gradient hooks (register_hook); files do not hold them, so a Layer that is loaded "
+                "from them uses the gradients without them",
+                stacklevel=2,
+            )
+        if any(not is_hook(op) for op in written):
             warnings.warn(
                 f"paddle.jit.save: method {name!r} uses a hand-written gradient (PyLayer); files do not hold it, so a Layer that is loaded "
                 "from them computes the same, but gets no gradient through it",

@@ -6,6 +6,7 @@ function returned.
 """
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ import numpy as np
 
 from ..core.grad_mode import enable_grad
 from ..core.program import Program, Variable
+from ..core.recorded_training import refuse_unused
 from ..core.recorder import TraceRecorder, recording
 from ..core.tensor import Parameter, Tensor, TensorBase, isinstance_strict
 from ..errors import WrongTypeError
@@ -22,6 +24,7 @@ from ..nn.layer.layers import Layer, edits, parts_of
 from ..utils import tree
 from . import convert
 from .input_spec import InputSpec
+from .partial_program import PartialProgram
 
 __all__ = ["ConcreteProgram", "FunctionSpec", "trace"]
 
@@ -40,6 +43,21 @@ class FunctionSpec:
         ]
         self.arg_names = [p.name for p in self.parameters]
         self.input_spec = None if input_spec is None else self._check(input_spec)
+
+    @property
+    def args_name(self) -> list[str]:
+        """Names of the arguments."""
+        return self.arg_names
+
+    @property
+    def dygraph_function(self) -> Callable[..., Any]:
+        """The function."""
+        return self.function
+
+    @property
+    def flat_input_spec(self) -> list[Any]:
+        """The declared input specs one behind the other, [] if there are none."""
+        return [] if self.input_spec is None else list(tree.leaves(self.input_spec))
 
     @property
     def name(self) -> str:
@@ -69,6 +87,14 @@ class FunctionSpec:
             raise
         bound.apply_defaults()
         return list(bound.args), dict(bound.kwargs)
+
+    def unified_args_and_kwargs(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Arguments in their order with defaults filled in, and what only goes by keyword. ValueError when they do not fit."""
+        try:
+            positional, keywords = self.bind(args, kwargs)
+        except TypeError as error:
+            raise ValueError(str(error)) from None
+        return tuple(positional), keywords
 
     def _explain_binding(self, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
         unknown = [k for k in kwargs if k not in self.arg_names]
@@ -118,11 +144,12 @@ def spec_from_value(value: Any) -> InputSpec | None:
 class ConcreteProgram:
     """One traced form of a function.
 
-    main_program: the Program. inputs: its feed Variables in order. outputs: result Variables in order. parameters: the
-    Parameters it met. captured: variable name -> Tensor for parameters, buffers and constants. frozen: Python values read from
-    outside, which are part of the Program. branches: (file:line, taken) -> how often a condition on Python values went that way.
-    attributes: captured name -> (Layer, attribute) for Tensors that are no part of a Layer, just an attribute that may hold another one
-    at the next call. code: function -> its rewritten text. facts: what the form was made for, in words; reason: why it was needed.
+    main_program: the Program. inputs: its feed Variables in order, and constants that were given for arguments (baked: those that
+    are defaults as well). outputs: result Variables in order. parameters: the Parameters it met. captured: variable name -> Tensor
+    for parameters, buffers and constants. frozen: Python values read from outside, which are part of the Program. branches:
+    (file:line, taken) -> how often a condition on Python values went that way. attributes: captured name -> (Layer, attribute) for
+    Tensors that are no part of a Layer, just an attribute that may hold another one at the next call. code: function -> its rewritten
+    text. facts: what the form was made for, in words; reason: why it was needed.
     """
 
     def __init__(
@@ -133,12 +160,13 @@ class ConcreteProgram:
         captured: dict[str, Tensor],
         template: Any,
         function: Callable[..., Any],
-        baked: list[Any],
+        baked: list[tuple[Any, bool]],
     ) -> None:
         self.main_program, self.captured, self.template = main_program, captured, template
         self.startup_program = Program()
         self.input_variables, self.output_variables = inputs, outputs
-        self.inputs: list[Any] = [*inputs, *baked]
+        self.baked = [value for value, _ in baked]
+        self.inputs: list[Any] = [*inputs, *(value for value, is_default in baked if not is_default)]
         self.outputs = outputs
         self.function = function
         self.frozen: list[convert.Guard] = []
@@ -152,6 +180,9 @@ class ConcreteProgram:
         self.gives_one = False  # a call gives one Tensor and does nothing else
         self.attributes: dict[str, tuple[Layer, str]] = {}  # captured name -> the attribute that each call reads it from
         self.number_of_forward_ops = len(main_program.global_block().ops)
+        self.training = True
+        self.step: Any = None  # the training step inside of the function (core/recorded_training.py), if there is one
+        self._parameters: list[Tensor] | None = None  # given by hand
 
     def same_parts(self) -> bool:
         """Whether the Layers still have the parameters, buffers, sublayers and hooks that they were traced with."""
@@ -180,8 +211,26 @@ class ConcreteProgram:
     @property
     def parameters(self) -> list[Tensor]:
         """Parameters and buffers the Program uses."""
+        if self._parameters is not None:
+            return self._parameters
         used = {n for block in self.main_program.blocks for op in block.ops for n in op.input_arg_names + op.output_arg_names}
         return [t for name, t in self.captured.items() if name in used and (isinstance_strict(t, Parameter) or t.persistable)]
+
+    @parameters.setter
+    def parameters(self, parameters: list[Tensor]) -> None:
+        self._parameters = parameters
+
+    def ready(self) -> PartialProgram:
+        """The Program made ready to run."""
+        made = PartialProgram(
+            self.main_program, [v.name for v in self.input_variables], self.captured, [v.name for v in self.output_variables]
+        )
+        made.training = self.training
+        if self.attributes:
+            made.refresh = self.read_attributes
+        if self.step is not None:
+            made.before, made.trains = self.step.before, True
+        return made
 
     def restore(self, values: Sequence[Any]) -> Any:
         """Result values put into the structure the function returned."""
@@ -217,12 +266,14 @@ def trace(
     recorder = TraceRecorder(program)
     block = program.global_block()
     inputs: list[Variable] = []
-    baked: list[Any] = []
+    baked: list[tuple[Any, bool]] = []  # (value, whether it is the default of its argument)
+
+    defaults = {p.name: p.default for p in spec.parameters}
 
     def feed(value: Any, base: str) -> Any:
         found = spec_from_value(value)
         if found is None:
-            baked.append(value)
+            baked.append((value, value is defaults.get(base, baked)))
             return value
         name = found.name or base
         if name in block.vars:
@@ -275,12 +326,15 @@ def trace(
                 convert.refuse_result(leaf, function)
             return leaf
 
+        refuse_unused(recorder)
+        _refuse_new_parameters(recorder, function, owner)
         template = tree.map_structure(collect, result) if _holds_tensors(result) else result
     # an input that was changed in place goes by another name now; what is fed keeps its own
     made = ConcreteProgram(program, [block.vars[name] for name in fed], outputs, recorder.captured, template, function, baked)
     made.frozen, made.branches, made.code = notes.guards(function), dict(notes.branches), dict(notes.code)
     made.effects = notes.effects
     made.gives_one = template is _ONE and not made.effects
+    made.step = recorder.training
     used = ([owner] if isinstance(owner, Layer) else []) + list(notes.layers.values())
     met = layers_met()
     registered = {id(t) for layer in met for part in (layer._parameters, layer._buffers) for t in part.values()}
@@ -312,6 +366,26 @@ def _kind_of(layer: Layer, name: str) -> str:
     """Shape and dtype of the Tensor in an attribute, as text."""
     value = _attribute(layer, name)
     return f"{value.dtype.name}{value.shape}" if isinstance_strict(value, Tensor) else type(value).__name__
+
+
+def _refuse_new_parameters(recorder: TraceRecorder, function: Callable[..., Any], owner: Any) -> None:
+    """ValueError for parameters that the traced call made and nobody keeps: each call would have to make new ones."""
+    made = [p for p in recorder.made if recorder.captured.get(p.name) is p]
+    if not made:
+        return
+    inner = getattr(function, "__func__", function)
+    places = [owner, *getattr(inner, "__globals__", {}).values()]
+    for cell in getattr(inner, "__closure__", None) or ():
+        with contextlib.suppress(ValueError):
+            places.append(cell.cell_contents)
+    kept = {id(p) for place in places if isinstance(place, Layer) for p in place.parameters()}
+    kept |= set(map(id, places))
+    for p in made:
+        if id(p) not in kept:
+            raise ValueError(
+                f"parameter {p.name!r} (shape {p.shape}) is made inside of the traced function {function.__name__} and not kept: run "
+                "dynamically each call would make a new one, and a Program cannot. Make the layer in __init__, or outside of the function"
+            )
 
 
 def dict_by_name(

@@ -16,6 +16,7 @@ from ..core.control_flow import copy_operator
 from ..core.program import Program, Variable
 from ..core.tensor import Parameter, Tensor, generated_name, isinstance_strict, make_tensor
 from ..dtypes import from_numpy
+from ..formats.detect import INFO_SUFFIX, MODEL_SUFFIX, PARAMS_SUFFIX
 from ..formats.pdmodel import prune
 from ..nn.layer.layers import Layer
 from ..ops.registry import OPS
@@ -25,9 +26,12 @@ from .input_spec import InputSpec
 from .inspection import OperatorInfo, matching, operators_of, unknown_variable
 from .partial_program import PartialProgram
 
-__all__ = ["INFER_PROPERTY_SUFFIX", "LoadedMethod", "TranslatedLayer"]
+__all__ = [
+    "INFER_MODEL_SUFFIX", "INFER_PARAMS_INFO_SUFFIX", "INFER_PARAMS_SUFFIX", "INFER_PROPERTY_SUFFIX", "LoadedMethod", "TranslatedLayer",
+]  # fmt: skip
 
-INFER_PROPERTY_SUFFIX = ".pdiparams.info"
+INFER_MODEL_SUFFIX, INFER_PARAMS_SUFFIX = MODEL_SUFFIX, PARAMS_SUFFIX
+INFER_PARAMS_INFO_SUFFIX = INFER_PROPERTY_SUFFIX = INFO_SUFFIX
 
 
 #: Endings of the files of a saved model.

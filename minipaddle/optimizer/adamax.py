@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.context import context
 from ..core.dispatch import call
 from ..core.tensor import Tensor, isinstance_strict
 from ..nn.clip import ClipGradBase
@@ -56,7 +57,7 @@ class Adamax(Optimizer):
         """The operator leaves the power of beta1 to a `scale` of its own, as in Paddle."""
         power = self._get_accumulator("beta1_pow_acc", param)
         beta1 = float(group.get("beta1", self._beta1))
-        if isinstance_strict(power, Tensor):
+        if isinstance_strict(power, Tensor) and context.recorder is None:
             power._data = call(E.scale, power, scale=beta1)._data
         else:
             self._append_over(E.scale, power, scale=beta1)

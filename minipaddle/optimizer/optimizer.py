@@ -29,6 +29,7 @@ from ..ops.registry import Op
 from ..regularizer import L2Decay
 from ..utils import unique_name
 from . import program as static_side
+from . import recorded
 from .lr import LRScheduler
 
 __all__ = ["Accumulator", "Optimizer", "at", "needed"]
@@ -312,7 +313,10 @@ class Optimizer:
     def step(self) -> None:
         """Update all parameters that have a gradient."""
         if context.recorder is not None:
-            static_side.refuse_step(self)
+            if not context.recorder.tracing:
+                static_side.refuse_step(self)
+            recorded.record_step(self)
+            return
         if self._auxiliary_vars and self._found_infinite():
             return
         for index, group in enumerate(self._groups()):
@@ -656,6 +660,9 @@ class Optimizer:
         appended operators and the pairs of parameter and gradient.
         """
         assert isinstance(loss, (Tensor, Variable)), f"loss of minimize must be a tensor, got {type(loss).__name__}"
+        if context.recorder is not None and context.recorder.tracing:
+            self.step()
+            return [], [(p, p.grad) for p in self._parameters() if p.grad is not None]
         params_grads = self.backward(loss, startup_program, parameters, no_grad_set)
         return self._apply_optimize(loss, startup_program, params_grads), params_grads
 

@@ -13,6 +13,7 @@ from ..core.control_flow import Print
 from ..core.dispatch import call
 from ..core.program import OPTIMIZE, Variable
 from ..core.scope import current_scope
+from ..core.tensor import TensorBase
 from ..nn.initializer import Constant
 from ..nn.param_attr import ParamAttr
 from ..ops.py_func import register_function
@@ -71,13 +72,12 @@ def py_func(
     return out
 
 
-@static_only
-def accuracy(input: Variable, label: Variable, k: int = 1, correct: Any = None, total: Any = None) -> Any:
-    """Share of rows of `input` [N, C] whose `k` highest scores include `label` [N, 1]; float32 [].
+def accuracy(input: Any, label: Any, k: int = 1, correct: Any = None, total: Any = None) -> Any:
+    """Share of rows of `input` [N, C] whose `k` highest scores include `label` [N, 1]; float32 []. In dynamic mode and traces too.
 
-    correct, total: int32 Variables that also get the counts. TypeError unless `input` is a Variable.
+    correct, total: in static mode int32 Variables that also get the counts. TypeError unless `input` is a Tensor.
     """
-    if not isinstance(input, Variable):
+    if not isinstance(input, TensorBase):
         raise TypeError(f"The type of 'input' in accuracy must be Variable, but received {type(input).__name__}")
     values, indices = call(find_op("top_k_v2"), input, k=k, sorted=False)
     share, count, of = call(find_op("accuracy"), values, indices, label)

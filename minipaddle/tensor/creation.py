@@ -17,7 +17,7 @@ from ..core.dispatch import call, in_place
 from ..core.program import Variable
 from ..core.recorder import spec_of
 from ..core.scope import ScopeTensor
-from ..core.tensor import isinstance_strict, make_tensor, tensor_method
+from ..core.tensor import Tensor, isinstance_strict, make_tensor, tensor_method
 from ..dtypes import DType
 from ..errors import UnsupportedDtypeError, WrongTypeError
 from ..ops import creation as C
@@ -202,6 +202,16 @@ def assign(x: Any, output: Any = None) -> Any:
     if not is_tensor_like(output):
         raise WrongTypeError(f"assign: output must be a Tensor, got {type(output).__name__}")
     return in_place(output, made)
+
+
+@tensor_method("_inplace_assign")
+def _inplace_assign(x: Any, y: Any) -> Any:
+    made = call(M.assign, y)
+    if not isinstance_strict(x, Tensor) or x._edge is not None or x._stop_gradient:
+        return in_place(x, made)
+    x._data, x._edge, x._stop_gradient = made._data, made._edge, made._stop_gradient  # no leaf any more
+    x._version[0] += 1
+    return x
 
 
 @tensor_method("clone")

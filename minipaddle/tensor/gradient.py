@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..core import tape
-from ..core.backward import gradients as program_gradients
-from ..core.blocks import has_blocks
+from ..core.backward import recorded_gradients
 from ..core.context import context
-from ..core.program import Variable
+from ..core.custom_gradient import record_hook
 from ..core.tensor import Tensor, isinstance_strict, tensor_method
 from ..errors import MisusedTensorError, NotSupportedError, WrongTypeError
+from ..ops.registry import OPS
 
 __all__ = ["grad"]
 
@@ -97,12 +97,12 @@ def grad(
     part has None if `allow_unused`, else ValueError. AssertionError for arguments of the wrong type, RuntimeError for a
     tensor named twice.
     """
-    if context.recorder is not None and context.recorder.tracing and _any_variable(outputs):
-        return _traced(outputs, inputs, grad_outputs, create_graph, only_inputs, allow_unused, no_grad_vars)
+    recorder = context.recorder
+    if recorder is not None and recorder.tracing:
+        return _recorded(outputs, inputs, grad_outputs, create_graph, only_inputs, allow_unused, no_grad_vars)
     outs, ins = tensors_of(outputs, "outputs"), tensors_of(inputs, "inputs")
     for name, tensors in (("outputs", outs), ("inputs", ins)):
-        if len({id(t) for t in tensors}) < len(tensors):
-            raise RuntimeError(f"paddle.grad: {name} contain duplicate tensors, which it does not take; name each of them once")
+        _refuse_twice(name, tensors)
     seeds = seeds_of(grad_outputs, outs, "grad_outputs")
     if no_grad_vars is None:
         constants: list[Tensor] = []
@@ -118,53 +118,50 @@ def grad(
     return tape.grad(outs, ins, seeds, True, create_graph, flag_of(allow_unused, "allow_unused"), constants)
 
 
-def _any_variable(value: Any) -> bool:
-    return any(isinstance_strict(v, Variable) for v in (value if isinstance(value, (list, tuple)) else [value]))
+def _refuse_twice(name: str, tensors: Sequence[Any]) -> None:
+    if len({id(t) for t in tensors}) < len(tensors):
+        raise RuntimeError(f"paddle.grad: {name} contain duplicate tensors, which it does not take; name each of them once")
 
 
-def _traced(
-    outputs: Any, inputs: Any, grad_outputs: Any, create_graph: Any, only_inputs: Any, allow_unused: Any, no_grad_vars: Any
-) -> list[Any]:
-    """`grad` inside of a traced function: gradient operators go into its Program, and may be differentiated like others."""
-    recorder: Any = context.recorder
-    if not flag_of(only_inputs, "only_inputs"):
-        raise MisusedTensorError("only_inputs=False is not supported, as in Paddle; use backward() instead")
-    if has_blocks(recorder.program) or recorder.block.idx:
-        raise NotSupportedError(
-            "paddle.grad inside of a traced function that has loops or branches on Tensors is not supported; call it before them, or "
-            "keep it out of the traced function"
-        )
+def _recorded(
+    outputs: Any, inputs: Any, grad_outputs: Any, create_graph: bool, only_inputs: bool, allow_unused: bool, no_grad_vars: Any
+) -> list[Tensor | None]:
+    """`grad` while a function is traced."""
+    recorder = context.recorder
 
     def variables(value: Any, name: str) -> list[Any]:
         items = list(value) if isinstance(value, (list, tuple, set)) else [value]
+        for t in items:
+            if not isinstance(t, Tensor):
+                raise MisusedTensorError(f"{name} must be a Tensor or a list of Tensors, got {type(t).__name__} {str(t)[:60]}")
         if not items:
             raise MisusedTensorError(f"{name} must not be empty")
-        for v in items:
-            if not (isinstance_strict(v, Tensor) or isinstance_strict(v, Variable)):
-                raise MisusedTensorError(f"{name} must be a Tensor or a list of Tensors, got {type(v).__name__} {str(v)[:60]}")
-        return [v if isinstance_strict(v, Variable) else recorder.capture(v) for v in items]
+        return [recorder.variable(t, OPS["assign"], "X") for t in items]
 
     outs, ins = variables(outputs, "outputs"), variables(inputs, "inputs")
-    seeds: list[Any] | None = None
+    for name, given in (("outputs", outs), ("inputs", ins)):
+        _refuse_twice(name, given)
+    weights: list[Any] = [None] * len(outs)
     if grad_outputs is not None:
-        given = list(grad_outputs) if isinstance(grad_outputs, (list, tuple)) else [grad_outputs]
-        if len(given) != len(outs):
-            raise MisusedTensorError(f"grad_outputs has {len(given)} entries for {len(outs)} tensors; None stands for ones")
-        seeds = [None if g is None else variables(g, "grad_outputs")[0] for g in given]
-    constants = variables(no_grad_vars, "no_grad_vars") if no_grad_vars else []
-    first = len(recorder.block.ops)
-    found = program_gradients(outs, ins, seeds, constants) or [None] * len(ins)
-    for op in recorder.block.ops[first:]:
-        op.attrs["op_role"] = 0  # for the Program these are ordinary operators
-    for number, (v, g) in enumerate(zip(ins, found, strict=True)):
-        if g is None and not flag_of(allow_unused, "allow_unused"):
-            raise ValueError(
-                f"paddle.grad: input number {number} ({v.name!r}) does not lead to any of the outputs, or has "
-                "stop_gradient=True; pass allow_unused=True to get None for it"
-            )
-        if g is not None:
-            g._stop_gradient = not flag_of(create_graph, "create_graph")
-            g.cut = not create_graph
+        items = list(grad_outputs) if isinstance(grad_outputs, (list, tuple)) else [grad_outputs]
+        if items and len(items) != len(outs):
+            raise MisusedTensorError(f"grad_outputs has {len(items)} entries for {len(outs)} tensors; None stands for ones")
+        weights = [None if w is None else variables(w, "grad_outputs")[0] for w in items] or weights
+    for w, t in zip(weights, outs, strict=True):
+        if w is not None and tuple(w._shape) != tuple(t._shape):
+            raise MisusedTensorError(f"grad_outputs: the gradient of {t.name!r} must be {t.describe()}, got {w.describe()}")
+    flag_of(create_graph, "create_graph")
+    if not flag_of(only_inputs, "only_inputs"):
+        raise MisusedTensorError("only_inputs=False is not supported, as in Paddle; use backward() instead")
+    constants = [] if not no_grad_vars else [v.name for v in variables(no_grad_vars, "no_grad_vars")]
+    found: list[Any] = [*recorded_gradients(recorder, outs, ins, weights, constants, create_graph)]
+    missing = [i for i, g in enumerate(found) if g is None]
+    if not flag_of(allow_unused, "allow_unused") and missing:
+        at = missing[0]
+        raise ValueError(
+            f"paddle.grad: input number {at} ({ins[at].name!r}) does not lead to any of the outputs, or has stop_gradient=True; pass "
+            "allow_unused=True to get None for it"
+        )
     return found
 
 
@@ -182,22 +179,32 @@ class TensorHookRemoveHelper:
         return True
 
 
+class _RecordedHook(TensorHookRemoveHelper):
+    """The handle of a hook that is part of a Program."""
+
+    def remove(self) -> bool:
+        """NotSupportedError: a Program keeps its hooks."""
+        raise NotSupportedError("a hook that was registered in a traced function stays in the Program; it cannot be removed")
+
+
 @tensor_method()
 def register_hook(self: Any, hook: Callable[[Tensor], Tensor | None]) -> TensorHookRemoveHelper:
     """Call ``hook(gradient)`` each time the gradient of this tensor is known; a Tensor that it returns replaces it.
 
     The gradient of a leaf is what one `backward()` adds to it. Returns a handle with `remove()`. RuntimeError if the
-    tensor has stop_gradient=True.
+    tensor has stop_gradient=True. In a traced function the hook is recorded once, as a part of the Program.
     """
-    if not isinstance_strict(self, Tensor):
-        raise NotSupportedError(
-            f"register_hook on the symbolic Variable {self.name!r}: hooks belong to eager tensors; register them on "
-            "the arguments or the results of the traced function"
-        )
     if not callable(hook):
         raise WrongTypeError(f"register_hook takes a function of the gradient, got {type(hook).__name__}")
     if self._stop_gradient:
         raise RuntimeError(f"tensor {self.name!r} has stop_gradient=True, so it gets no gradient and takes no hook")
+    if not isinstance_strict(self, Tensor):
+        if context.recorder is None or not context.recorder.tracing:
+            raise NotSupportedError(
+                f"register_hook on the symbolic Variable {self.name!r}: hooks belong to eager tensors and to traced functions"
+            )
+        record_hook(context.recorder, self, hook)
+        return _RecordedHook({}, -1)
     if self._edge is None:
         extra = self._more()
         if extra.hooks is None:

@@ -816,3 +816,15 @@ for _name in ("mod_", "floor_mod_"):
     tensor_method(_name)(remainder_)
 
 __all__ += [_name for _name, _value in list(globals().items()) if _name.endswith("_") and not _name.startswith("_") and callable(_value)]
+
+
+def _with_axis(op: Op) -> Callable[..., Any]:
+    def function(x: Any, y: Any, axis: int = -1, name: str | None = None) -> Any:
+        return call(op, x, y, axis=axis)
+
+    return function
+
+
+# `y` lies along the dimensions of `x` from `axis` on
+_add_with_axis, _subtract_with_axis = _with_axis(E.elementwise_add), _with_axis(E.elementwise_sub)
+_multiply_with_axis, _divide_with_axis = _with_axis(E.elementwise_mul), _with_axis(E.elementwise_div)

@@ -85,8 +85,14 @@ def pack_sequence_as(structure: Any, flat_sequence: Any) -> Any:
 
 
 def map_structures(function: Callable[..., Any], *structures: Any) -> Any:
-    """`function` of the leaves that stand in the same place of each structure, in the form of the first."""
-    return pack(structures[0], [function(*values) for values in zip(*map(leaves, structures), strict=False)])
+    """`function` of the leaves that stand in the same place of each structure, in the form of the first.
+
+    ValueError when they have different numbers of leaves.
+    """
+    columns = [flatten(one) for one in structures]
+    if len({len(column) for column in columns}) > 1:
+        raise ValueError(f"map_structure: the structures differ, they have {', '.join(str(len(c)) for c in columns)} leaves")
+    return pack(structures[0], [function(*values) for values in zip(*columns, strict=True)])
 
 
 def assert_same_structure(nest1: Any, nest2: Any, check_types: bool = True) -> None:

@@ -33,6 +33,7 @@ for name, calls in json.load(open("calls.json")).items():
 """
 
 
+@pytest.mark.filterwarnings("ignore:Found 'dict':UserWarning", "ignore:paddle.jit.save. method:UserWarning")
 @pytest.mark.parametrize("part", range(PARTS))
 def test_real_paddle_runs_them(part: int, tmp_path: Path) -> None:
     wanted: dict[str, Any] = {}

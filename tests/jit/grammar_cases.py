@@ -631,6 +631,88 @@ def list_methods(x):
     return a + sum(rest) * len(rest) + parts[-1]
 
 
+@case("`pop`, `insert` and slices of a list that grows in Tensor loops", [(X, i64(3)), (NEG, i64(1)), (X, i64(0))])
+def popped_in_a_loop(x, n):
+    parts = [x, x + 1]
+    i = 0
+    while i < n:
+        parts.append(x * (i + 2))
+        if i % 2 == 1:
+            parts.pop(0)
+        else:
+            parts.insert(1, x - i)
+        i += 1
+    last = parts.pop()
+    first_two = paddle.stack(parts[:2]) if len(parts) > 1 else paddle.stack([x, x])
+    return last + paddle.concat(parts).sum(), first_two, len(parts)
+
+
+@case("`reverse`, `reversed` and slices with a step of a list that grows in Tensor loops", [(X, i64(3)), (NEG, i64(1)), (X, i64(0))])
+def turned_lists(x, n):
+    parts = [x, x + 1]
+    for i in range(n):
+        parts.append(x * (i + 2))
+    total = x * 0
+    for i, part in enumerate(reversed(parts)):
+        total = total + part * i
+    parts.reverse()
+    return total, parts[0], paddle.concat(parts[::-1]), paddle.stack(parts[::2])
+
+
+@paddle.no_grad()
+def under_no_grad(x):
+    return x * 2 if x.sum() > 0 else x - 1
+
+
+@case("called functions under `no_grad()`, `contextmanager` and other decorators of libraries", SIGNS)
+def calls_decorated(x):
+    return under_no_grad(x) * x
+
+
+@case("lists and dicts that are attributes, changed in branches and Tensor loops", TRIPS)
+def attribute_containers(x, n):
+    class Holder:
+        pass
+
+    kept = Holder()
+    kept.rows, kept.table = [x], {"sum": x}
+    for i in range(n):
+        kept.rows.append(x + i)
+        kept.table["sum"] = kept.table["sum"] + kept.rows[-1]
+    if x.sum() > 0:
+        kept.table["sum"] = kept.table["sum"] * 2
+    return kept.table["sum"], paddle.stack(kept.rows).sum()
+
+
+def into(table, x):
+    table["sum"] = table["sum"] + x
+    table["rows"][0] = x * 2
+    return table["sum"]
+
+
+@case("a dict in a list that a called function changes, in branches and Tensor loops", TRIPS)
+def changed_by_a_call(x, n):
+    tables = [{"sum": x, "rows": [x]}, {"sum": x * 2, "rows": [x]}]
+    y = x
+    for i in range(n):
+        for table in tables:
+            y = y + into(table, y)
+        if y.sum() > 3:
+            y = y - into(tables[0], y * 0.5)
+    return y, tables[0]["sum"], tables[1]["rows"][0]
+
+
+@case("a dict entry that one branch adds and uses", SIGNS)
+def entry_of_one_branch(x):
+    table = {"x": x}
+    if x.sum() > 0:
+        table["twice"] = x * 2
+        y = table["twice"] + table["x"]
+    else:
+        y = table["x"] - 1
+    return y
+
+
 @case("list and dict entries changed in a branch", SIGNS)
 def entries_in_branch(x):
     parts, table = [x, x * 2], {"a": x, "b": [x, 1.0]}
@@ -1078,6 +1160,52 @@ def recurrent_cell(x, n):
     return paddle.stack(outputs).sum(axis=0), h
 
 
+@case("`item()`, and `numpy()` where it decides", [(X, i64(2)), (NEG, i64(0)), (BIG, i64(3))])
+def numbers_of_tensors(x, n):
+    y = x * x.max().item()
+    for i in range(n.numpy().item()):
+        y = y + x.item(1, 2)
+    if x.numpy()[0, 1] > 0:
+        y = y - 1
+    return y
+
+
+@case("`paddle.grad`, once and twice", SIGNS)
+def gradient_inside(x):
+    y = paddle.tanh(x) * x
+    g = paddle.grad(y, x, create_graph=True)[0]
+    return (g * g).sum() + paddle.grad(x * x * x, x)[0]
+
+
+@case("hooks of gradients", SIGNS, saves=False)
+def hooked(x):
+    y = x * 3
+    z = y * y
+    y.register_hook(lambda g: paddle.clip(g, max=2.0))
+    return z + y
+
+
+class Clamped(paddle.autograd.PyLayer):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return paddle.clip(x, -1.0, 1.0)
+
+    @staticmethod
+    def backward(ctx, dy):
+        (x,) = ctx.saved_tensor()
+        return dy * (x < 2).astype("float32")
+
+
+@case("a `PyLayer`, in branches and loops too", TRIPS, saves=False)
+def written_gradient(x, n):
+    for _ in range(n):
+        x = Clamped.apply(x * 1.5)
+    if x.sum() > 0:
+        x = Clamped.apply(x) + x
+    return x
+
+
 group("Layers")
 
 
@@ -1304,6 +1432,14 @@ class Composed(nn.Layer):
 
 
 group("Refused, with an error that says what to do")
+
+
+@case("the keys of a dict that has an entry after one branch only", [(X,)], refuses="D2S105")
+def keys_of_one_branch(x):
+    table = {"x": x}
+    if x.sum() > 0:
+        table["twice"] = x * 2
+    return x + 1 if "twice" in table else x
 
 
 @case("a Python list outside that grows in a Tensor loop", [(X, i64(2))], refuses="D2S107")

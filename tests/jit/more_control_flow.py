@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import collections
+import contextlib
+import functools
 from typing import Any
 
 import minipaddle as paddle
@@ -32,6 +34,20 @@ def and_values(x):
 def or_default(x):
     k = (x.sum() > 100) or (x.min() < -1)
     return x * 2 if k else x
+
+
+def annotated(x, n):
+    total: Any = x
+    for _ in range(n):
+        if total.sum() > 0:
+            y: Any
+            y = total * 2
+            z: Any = y - 1
+        else:
+            y: Any = x
+            z = x + 1
+        total: Any = y - z + x
+    return total
 
 
 def break_in_else(x, n):
@@ -744,3 +760,153 @@ def accumulate_max_builtin(x, n):
     for i in range(n):
         best = max(best, (x * i).max(), 0.5)
     return best * x
+
+
+def list_pop_and_insert(x, n):
+    items = [x]
+    i = 0
+    while i < n:
+        items.append(x * (i + 2))
+        items.append(x + i)
+        i += 1
+        if i % 2 == 1:
+            last = items.pop()
+            items[0] = items[0] + last * 2
+        else:
+            items.insert(1, x * 5)
+            items.pop(0)
+    return items[0], items[-1], len(items)
+
+
+def list_pop_until_one_is_left(x, n):
+    items = [x]
+    for i in range(n):
+        items.append(x * (i + 1))
+    while len(items) > 1:
+        a = items.pop()
+        b = items.pop()
+        items.append(a * b)
+    return items[0]
+
+
+def list_after_pop(x, n):
+    items = [x, x * 2]
+    for i in range(n):
+        items.append(x + i)
+    first = items.pop(0)
+    total = first * 0
+    for item in items:
+        total = total + item * item
+    return total, paddle.concat(items), paddle.stack(items), len(items)
+
+
+def list_slices(x, n):
+    items = [x, x * 2, x * 3]
+    for i in range(n):
+        items.append(x + i)
+    return paddle.stack(items[1:3]), paddle.stack(items[:-1]), items[-2:][0], len(items[4:9]), paddle.stack(items[: n + 1])
+
+
+def list_slices_with_steps(x, n):
+    items = [x, x * 2, x * 3, x * 4]
+    for i in range(n):
+        items.append(x + i)
+    back = items[::-1]
+    parts = [items[::2], items[1:-1:3], items[-2:0:-2], items[9:1:-1], items[1:-9:-1], items[:n:-1]]
+    total = x * 0
+    for j, item in enumerate(reversed(items)):
+        total = total + item * j
+    items.reverse()
+    items.append(x * 7)
+    return back[0], paddle.stack(items), total, [paddle.stack(p) for p in parts], len(items[0:3:-1]), len(items[3:0])
+
+
+def list_clear(x, n):
+    items = []
+    for i in range(n):
+        items.append(x)
+        if i == 1:
+            items.clear()
+    items.append(x * 3)
+    return paddle.stack(items)
+
+
+def one_element_as_a_number(x, n):
+    k = n.item()
+    y = x * x.max().item()
+    for i in range(k):
+        y = y + x[0].item(1)
+    return y if x.item(1, 2) > 0 else y - 1
+
+
+def loop_over_data(x, n):
+    y = x
+    for i in range(n.numpy().item()):
+        y = y * 2
+    return y
+
+
+def entries_of_attribute_containers(x, n):
+    box = Box()
+    box.v = {"a": x, "steps": 0}
+    box.list = [x]
+    if x.sum() > 0:
+        box.v["a"] = x * 2
+        box.v["steps"] += 1
+    for i in range(n):
+        box.v["a"] = box.v["a"] + i
+        box.list.append(x + i)
+    return box.v["a"], box.v["steps"], box.list[-1], len(box.list)
+
+
+def dict_entry_of_one_branch(x):
+    d = {"a": x}
+    if x.sum() > 0:
+        d["b"] = x * 2
+        y = d["b"] + d["a"]
+    else:
+        y = d["a"] - 1
+    return y
+
+
+class Decorators:
+    @staticmethod
+    def plain(function):
+        @functools.wraps(function)
+        def inner(*args, **kwargs):
+            return function(*args, **kwargs) + 1
+
+        return inner
+
+    @staticmethod
+    @contextlib.contextmanager
+    def nothing():
+        yield
+
+
+@paddle.no_grad()
+def without_gradients(x):
+    return x * 2 if x.sum() > 0 else x - 1
+
+
+@Decorators.nothing()
+@Decorators.plain
+def in_a_context(x):
+    if x.sum() > 0:
+        return x * x
+    return x * 3
+
+
+@functools.singledispatch
+def by_class(x):
+    return x * 5 if x.sum() > 0 else x * 6
+
+
+@by_class.register
+def of_list(x: list):
+    return x[0] * 7 if x[0].sum() > 0 else x[0] * 8
+
+
+def decorated_functions(x):
+    fixed = without_gradients(x)
+    return in_a_context(x) * fixed, by_class(x), by_class([x]), fixed.stop_gradient

@@ -105,14 +105,12 @@ def list_outside(t: Any, n: Any) -> Any:
     return t
 
 
-def entry_outside(t: Any) -> Any:
-    class Holder:
-        cache: dict[str, Any] = {"a": 0}
+CACHE: dict[str, Any] = {"a": 0}
 
-    holder = Holder()
-    holder.cache = {"a": 0}
+
+def entry_outside(t: Any) -> Any:
     if t.sum() > 0:
-        holder.cache["a"] = t  # MARK entry
+        CACHE["a"] = t  # MARK entry
     return t
 
 

@@ -107,8 +107,9 @@ def test_arguments_inside_of_a_traced_function() -> None:
             y = y * 2
         return paddle.grad(y, x)
 
-    with pytest.raises(NotSupportedError, match="loops or branches"):
-        branching(x)
+    for sign, factor in ((1.0, 2.0), (-1.0, 1.0)):
+        x = paddle.to_tensor([[sign, sign]], stop_gradient=False)
+        assert branching(x)[0].numpy().tolist() == [[factor, factor]]
 
 
 class Critic(nn.Layer):

@@ -53,7 +53,14 @@ def guard(place: Any = None) -> Iterator[None]:
 
 
 def to_variable(value: Any, name: str | None = None, zero_copy: bool | None = None) -> Any:
-    """A Tensor that holds an array (whose dtype stays); Tensors are returned as they are. TypeError for anything else."""
+    """A Tensor that holds an array (whose dtype stays); Tensors are returned as they are. TypeError for anything else.
+
+    AssertionError in static mode.
+    """
+    recorder = context.recorder
+    assert recorder is None or recorder.tracing, (
+        "We only support 'to_variable()' in dynamic graph mode, please call 'paddle.disable_static()' to enter dynamic graph mode."
+    )
     if isinstance(value, TensorBase):
         return value
     if not isinstance(value, (np.ndarray, np.generic)):

@@ -10,15 +10,21 @@ from ...core.program import Program
 from ...core.tensor import Tensor, isinstance_strict
 from ...formats import atomic, lod_tensor, pdmodel
 from ...jit.api import StaticFunction, to_static
+from ...jit.dy2static.program_translator import ProgramTranslator, convert_to_static
 from ...jit.partial_program import PartialProgram
 from ...nn.layer.layers import Layer
 
-__all__ = ["TracedLayer", "declarative"]
+__all__ = ["ProgramTranslator", "TracedLayer", "declarative", "dygraph_to_static_func"]
 
 
-def declarative(function: Any) -> Any:
+def declarative(function: Any = None, input_spec: Any = None) -> Any:
     """`paddle.jit.to_static`."""
-    return to_static(function)
+    return to_static(function, input_spec)
+
+
+def dygraph_to_static_func(dygraph_func: Any) -> Any:
+    """The function with its control flow rewritten, to be called in static mode."""
+    return convert_to_static(dygraph_func)
 
 
 class TracedLayer:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.control_flow import TensorArray, grown
 from ...core.program import Variable
 from ...core.tensor import TensorBase
 from ...dtypes import as_dtype
@@ -592,6 +593,9 @@ def flatten(x: Any, axis: int = 1, name: str | None = None) -> Any:
 
 def stack(x: Any, axis: int = 0) -> Any:
     """Tensors of one shape along a new dimension."""
+    array = grown(x)  # of a traced function
+    if isinstance(array, TensorArray):
+        return array.joined(int(axis), True)[0]
     return run("stack", list(x) if isinstance(x, (list, tuple)) else [x], axis=axis)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core.context import context
+from ...core.control_flow import TensorArray, grown
 from ...core.program import Variable
 from ...core.tensor import TensorBase
 from ...dtypes import as_dtype
@@ -58,6 +59,9 @@ def cast(x: Any, dtype: Any) -> Any:
 
 def concat(input: Any, axis: Any = 0, name: str | None = None) -> Any:
     """The tensors of the list `input` one behind the other along `axis`."""
+    array = grown(input)  # of a traced function
+    if isinstance(array, TensorArray):
+        return array.joined(int(axis), False)[0]
     items = list(input) if isinstance(input, (list, tuple)) else [input]
     if isinstance(axis, TensorBase):
         return run("concat", items, axis, name=name)

@@ -471,7 +471,7 @@ def _report(
     )
     if any(differentiated):
         try:
-            form = partial.training(differentiated)
+            form = partial.training_form(differentiated)
         except (GradientError, NotSupportedError, ValueError, TypeError, RuntimeError) as error:
             notes.append(f"there is no backward part: {str(error).splitlines()[0]}")
             form = None
@@ -549,7 +549,7 @@ def of_traced(
 
 def _frozen(concrete: ConcreteProgram, report: Report) -> list[tuple[str, str, str]]:
     rows = []
-    for value in concrete.inputs[len(concrete.input_variables) :]:
+    for value in concrete.baked:
         rows.append(("argument", _attr_text(value), "another value is traced anew"))
     for guard in concrete.frozen:
         rows.append((guard.path, _attr_text(guard.value), "read while tracing; part of the Program"))
