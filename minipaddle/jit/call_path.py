@@ -11,7 +11,7 @@ or without. Finding that out in Python at every call would take longer than two 
         if others or not context.grad_enabled or not x0._stop_gradient or c0._stop_gradient or c1._stop_gradient: return ANOTHER
         token = quiet()
         try:
-            r0, = function(xp, a0, b0, b1)
+            [r0] = function(xp, a0, b0, b1)
         except Exception as error:
             found = failed(error)
             raise found from found.__cause__

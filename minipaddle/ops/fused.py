@@ -83,7 +83,17 @@ def _choose_linear(specs: Sequence[Any], attrs: dict[str, Any]) -> Callable[...,
     return _product_and_row
 
 
-linear.choose = _choose_linear
+def _gradients_of_weights(xp: Any, x: Any, y: Any, bias: Any, d_out: Any) -> tuple[Any, Any, Any]:
+    return None, x.T @ d_out, unbroadcast(xp, d_out, bias.shape)
+
+
+def _choose_linear_grad(specs: Sequence[Any], attrs: dict[str, Any]) -> Callable[..., Any] | None:
+    of_weights = tuple(attrs.get("needs", ())) == (False, True, True)  # a first layer: its input needs no gradient
+    known = of_weights and None not in specs[:3] and specs[0].ndim == 2 and _choose_linear(specs[:3], attrs) is not None
+    return _gradients_of_weights if known else None
+
+
+linear.choose, OPS["linear_grad"].choose = _choose_linear, _choose_linear_grad
 
 
 # --- chains of elementwise operators

@@ -85,3 +85,20 @@ def test_a_loaded_model_in_eval_mode_still_has_gradients(tmp_path):
         x.add_(paddle.ones([1]))
     with pytest.raises((GradientError, ValueError)):
         out.backward()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(5, 3), (2, 5, 3), (3,)])
+def test_a_linear_layer_of_any_rank(dtype, shape):
+    paddle.seed(7)
+    w, b = paddle.create_parameter([3, 4], dtype), paddle.create_parameter([4], dtype)
+    f = paddle.jit.to_static(lambda x: F.linear(x, w, b))
+    for stopped in (True, False):
+        found = []
+        for function in (f, f.dygraph_function):
+            x = paddle.to_tensor(normal(*shape, dtype=dtype), stop_gradient=stopped)
+            (function(x) ** 2).sum().backward()
+            found.append([t.grad.numpy() for t in (w, b, *(() if stopped else (x,)))])
+            w.clear_gradient(False), b.clear_gradient(False)
+        for a, expected in zip(*found, strict=True):
+            np.testing.assert_allclose(a, expected, rtol=1e-5)
