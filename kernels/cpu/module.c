@@ -141,7 +141,7 @@ PyMODINIT_FUNC PyInit__cpu(void) {
         PyModule_AddFunctions(module, mp_softmax_methods) < 0 || PyModule_AddFunctions(module, mp_norm_methods) < 0 ||
         PyModule_AddFunctions(module, mp_conv_methods) < 0 || PyModule_AddFunctions(module, mp_pool_methods) < 0 ||
         PyModule_AddFunctions(module, mp_elementwise_methods) < 0 ||
-        PyModule_AddFunctions(module, mp_chain_methods) < 0) {
+        PyModule_AddFunctions(module, mp_chain_methods) < 0 || PyModule_AddFunctions(module, mp_rnn_methods) < 0) {
         Py_DECREF(module);
         return NULL;
     }

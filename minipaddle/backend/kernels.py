@@ -70,6 +70,19 @@ Convolution and pooling, NCHW
     avg_pool2d_grad(shape, d_y, ksize, strides, paddings, ceil_mode=False, exclusive=True, adaptive=False) -> d_x | None
         adaptive: ksize is the size of the output; strides and paddings are not looked at.
 
+Recurrent layers
+----------------
+    rnn(mode, backwards, driven, weight, bias, mask, h, c, gates, extra, states) -> (h, c | None) | None
+        All steps of one direction of one layer. mode: "LSTM", "GRU", "RNN_TANH" or "RNN_RELU". driven: what the inputs give to
+        the gates [time, batch, gates * n]; weight [gates * n, n], bias [gates * n] or None; mask [time, batch, 1], 0 beyond
+        the end of a sequence, or None; first states h and c [batch, n]. Written: gates and extra of each step, and the states
+        h after it [time, batch, n]. Gives the last states.
+    rnn_grad(mode, backwards, d_out, weight, mask, h, c, gates, extra, states, cells, d_h, d_c)
+        -> (d_x, d_hidden, d_h, d_c | None) | None
+        d_out [time, batch, n]; d_h and d_c belong to the last states in the arguments, to the first in the result; cells: c
+        after each step. d_x and d_hidden are the gradients of both shares of the gates, one array where they are equal.
+    Both answer None where matrix products are large enough for BLAS to be faster.
+
 Elementwise and embedding
 -------------------------
     chain(steps, operands, out=None) -> array | None
@@ -602,6 +615,48 @@ def avg_pool2d_grad(
     _, plan = _pool_plan(tuple(shape), ksize, strides, paddings, ceil_mode, exclusive, adaptive)
     d_x = np.empty(tuple(shape), d_y.dtype)
     return d_x if _cpu.avg_pool_grad(np.ascontiguousarray(d_y), d_x, *plan) else None
+
+
+# ---- Recurrent layers ------------------------------------------------------------------------------------------------
+
+_MODES = {"LSTM": 0, "GRU": 1, "RNN_TANH": 2, "RNN_RELU": 3}
+
+
+def _serves_rnn(gates: Any, h: Any) -> bool:
+    return type(gates) is np.ndarray and type(h) is np.ndarray and gates.size > 0
+
+
+@_kernel
+def rnn(
+    mode: str, backwards: bool, driven: Any, weight: Any, bias: Any, mask: Any, h: Any, c: Any, gates: Any, extra: Any,
+    states: Any,
+) -> Any:  # fmt: skip
+    """All steps of one direction of a recurrent layer: the last states."""
+    if not _serves_rnn(driven, h):
+        return None
+    c_last = None if c is None else np.empty(c.shape, c.dtype)
+    sizes = (_MODES[mode], backwards, *states.shape)
+    if not _cpu.rnn(driven, weight, bias, mask, h, c, gates, extra if extra.size else None, states, c_last, *sizes):
+        return None
+    return states[0 if backwards else -1], c_last
+
+
+@_kernel
+def rnn_grad(
+    mode: str, backwards: bool, d_out: Any, weight: Any, mask: Any, h: Any, c: Any, gates: Any, extra: Any, states: Any,
+    cells: Any, d_h: Any, d_c: Any,
+) -> Any:  # fmt: skip
+    """Gradients of the steps: of both shares of the gates and of the first states."""
+    if not _serves_rnn(gates, h) or type(d_out) is not np.ndarray:
+        return None
+    d_x = np.empty(gates.shape, gates.dtype)
+    d_hidden = np.empty(gates.shape, gates.dtype) if mode == "GRU" else d_x
+    d_h, d_c = d_h.copy(), None if d_c is None else d_c.copy()
+    done = _cpu.rnn_grad(
+        np.ascontiguousarray(d_out), weight, mask, h, c, gates, extra if extra.size else None, states, cells, d_x, d_hidden,
+        d_h, d_c, _MODES[mode], backwards, *states.shape,
+    )  # fmt: skip
+    return (d_x, d_hidden, d_h, d_c) if done else None
 
 
 # ---- Elementwise and embedding ---------------------------------------------------------------------------------------
