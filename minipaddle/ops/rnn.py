@@ -328,7 +328,10 @@ def rnn(
             row = layer * directions + direction
             kept = _Kept(reserve, cell, row, rows, steps, batch, n)
             b_x, b_h = _biases(weights, rows, row)
-            driven = _plus(flat @ weights[2 * row].T, b_x).reshape(steps, batch, -1)
+            driven = flat @ weights[2 * row].T
+            if b_x is not None:
+                driven += b_x
+            driven = driven.reshape(steps, batch, -1)
             h, c = states[0][row], states[1][row] if cell.states == 2 else None
             args = (driven, weights[2 * row + 1], b_h, mask, h, c, kept)
             h, c = by_kernel("rnn", mode, direction == 1, *args[:-1], kept.gates, kept.extra, kept.h) or _run(
@@ -338,7 +341,9 @@ def rnn(
             if c is not None:
                 last[1].append(c)
             parts.append(kept.h if mask is None else kept.h * mask)
-        out = xp.concatenate(parts, axis=2) if directions == 2 else parts[0].copy()
+        out = xp.concatenate(parts, axis=2) if directions == 2 else parts[0]
+    if directions == 1 and mask is None:
+        out = out.copy()  # not a view of what is kept
     return out, dropped, [xp.stack(s) for s in last], reserve
 
 
@@ -360,6 +365,7 @@ def _(
     hidden_size: int = 100,
     num_layers: int = 1,
     mode: str = "RNN_TANH",
+    needs: tuple[bool, ...] = (True, True, True),
 ):
     cell, directions, n = _cell_of(mode), 2 if is_bidirec else 1, hidden_size
     rows = num_layers * directions
@@ -402,14 +408,20 @@ def _(
             d_first[0][row] = d_h
             if d_c is not None:
                 d_first[1][row] = d_c
-            d_x, d_hidden = d_x.reshape(steps * batch, -1), d_hidden.reshape(steps * batch, -1)
+            same = d_hidden is d_x
+            d_x = d_x.reshape(steps * batch, -1)
+            d_hidden = d_x if same else d_hidden.reshape(steps * batch, -1)
             d_weights[2 * row] = d_x.T @ flat
             d_weights[2 * row + 1] = d_hidden.T @ h_before.reshape(steps * batch, n)
             if len(weights) == 4 * rows:
-                d_weights[2 * rows + 2 * row] = d_x.sum(axis=0)
-                d_weights[2 * rows + 2 * row + 1] = d_hidden.sum(axis=0)
-            part = d_x @ weights[2 * row]
-            d_flat = part if d_flat is None else d_flat + part
+                d_bias = d_x.sum(axis=0)
+                d_weights[2 * rows + 2 * row] = d_bias
+                d_weights[2 * rows + 2 * row + 1] = d_bias.copy() if same else d_hidden.sum(axis=0)
+            if layer or needs[0]:
+                part = d_x @ weights[2 * row]
+                d_flat = part if d_flat is None else d_flat + part
+        if d_flat is None:
+            return None, [xp.stack(d) for d in d_first], d_weights
         d_out = d_flat.reshape(steps, batch, -1)
         if layer and drops:
             d_out = _dropout(d_out, dropped[layer - 1], dropout_prob)
