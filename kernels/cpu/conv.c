@@ -20,7 +20,7 @@ struct conv_loops {
     void (*conv)(const struct conv_geometry *, const void *, const void *, void *);
     void (*conv_grad_input)(const struct conv_geometry *, const void *, const void *, void *);
     void (*conv_grad_weight)(const struct conv_geometry *, const void *, const void *, void *);
-    int (*conv_flat)(const struct conv_geometry *, const void *, const void *, void *);
+    int (*flat[3])(const struct conv_geometry *, const void *, const void *, void *); /* conv, grad_input, grad_weight */
 };
 
 enum { FLAT_CACHE = 1 << 19 }; /* bytes that stay in a core's second cache beside the weights */
@@ -97,7 +97,7 @@ static PyObject *call(const char *function, PyObject *const *args, Py_ssize_t na
     case 2: loops->conv(&g, v[0].buf, v[1].buf, v[2].buf); break;
     case 3: loops->conv_grad_input(&g, v[0].buf, v[1].buf, v[2].buf); break;
     case 4: loops->conv_grad_weight(&g, v[0].buf, v[1].buf, v[2].buf); break;
-    default: done = loops->conv_flat && loops->conv_flat(&g, v[0].buf, v[1].buf, v[2].buf); break;
+    default: done = loops->flat[which - 5] && loops->flat[which - 5](&g, v[0].buf, v[1].buf, v[2].buf); break;
     }
     MP_END_FLUSH
     MP_END_WORK
@@ -173,6 +173,18 @@ static PyObject *conv_flat(PyObject *module, PyObject *const *args, Py_ssize_t n
     return call("conv_flat", args, nargs, roles, 3, 5);
 }
 
+static PyObject *conv_flat_grad_input(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
+    (void)module;
+    static const int roles[] = {WEIGHT, OUTPUT, IMAGE};
+    return call("conv_flat_grad_input", args, nargs, roles, 3, 6);
+}
+
+static PyObject *conv_flat_grad_weight(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
+    (void)module;
+    static const int roles[] = {IMAGE, OUTPUT, WEIGHT};
+    return call("conv_flat_grad_weight", args, nargs, roles, 3, 7);
+}
+
 static PyObject *conv_grad_input(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
     (void)module;
     static const int roles[] = {WEIGHT, OUTPUT, IMAGE};
@@ -192,6 +204,9 @@ PyMethodDef mp_conv_methods[] = {
     MP_FUNCTION("col2im", col2im, "col2im(cols, x, geometry) -> bool"),
     MP_FUNCTION("conv", conv, "conv(x, weight, y, geometry) -> bool"),
     MP_FUNCTION("conv_flat", conv_flat, "conv_flat(x, weight, y, geometry) -> bool"),
+    MP_FUNCTION("conv_flat_grad_input", conv_flat_grad_input, "conv_flat_grad_input(weight, d_y, d_x, geometry) -> bool"),
+    MP_FUNCTION("conv_flat_grad_weight", conv_flat_grad_weight,
+                "conv_flat_grad_weight(x, d_y, d_weight, geometry) -> bool"),
     MP_FUNCTION("conv_grad_input", conv_grad_input, "conv_grad_input(weight, d_y, d_x, geometry) -> bool"),
     MP_FUNCTION("conv_grad_weight", conv_grad_weight, "conv_grad_weight(x, d_y, d_weight, geometry) -> bool"),
     {NULL, NULL, 0, NULL},

@@ -329,29 +329,27 @@ static void NAME(flat_moves)(const struct conv_geometry *g, const struct NAME(fl
             }
 }
 
-/* Images, or output rows of one image, at once, so that copy and results (out channels each) stay in the second cache. */
-static void NAME(flat_part)(const struct conv_geometry *g, ptrdiff_t in, ptrdiff_t out, ptrdiff_t first, ptrdiff_t oh0,
+/* How many images, or output rows of one image, at once, so that copy and results (out channels each) stay within `limit`
+ * bytes of cache. */
+static void NAME(flat_part)(const struct conv_geometry *g, ptrdiff_t in, ptrdiff_t out, ptrdiff_t limit,
                             struct NAME(flat) * f) {
-    const ptrdiff_t limit = FLAT_CACHE / (ptrdiff_t)sizeof(T);
-    ptrdiff_t images = 1, rows = g->oh - oh0;
-    NAME(flat_init)(g, first, 1, oh0, g->oh, f);
-    const ptrdiff_t size = in * g->sh * g->sw * f->plane + out * f->step;
-    if (oh0 == 0 && size < limit) {
-        images = limit / size;
-        if (images > g->n - first) images = g->n - first;
-        images = (g->n - first + (g->n - first + images - 1) / images - 1) / ((g->n - first + images - 1) / images);
-    } else if (size > limit) {
+    ptrdiff_t images = 1, rows = g->oh;
+    NAME(flat_init)(g, 0, 1, 0, g->oh, f);
+    const ptrdiff_t size = (in * g->sh * g->sw * f->plane + out * f->step) * (ptrdiff_t)sizeof(T);
+    if (size > limit) {
         const ptrdiff_t parts = (size + limit - 1) / limit;
         rows = (g->oh + parts - 1) / parts;
-        if (rows > g->oh - oh0) rows = g->oh - oh0;
+    } else {
+        const ptrdiff_t parts = (g->n + limit / size - 1) / (limit / size);
+        images = (g->n + parts - 1) / parts;
     }
-    NAME(flat_init)(g, first, images, oh0, oh0 + rows, f);
+    NAME(flat_init)(g, 0, images, 0, rows, f);
 }
 
 #define BLOCK(rows, columns)                                                                                           \
     static void NAME(block_##rows##columns)(ptrdiff_t depth, const T *a, ptrdiff_t a_row, const T *b, const ptrdiff_t *at,\
                                             const T *init, T *c, ptrdiff_t c_row) {                                    \
-        NAME(tile)(rows, columns, 1, depth, a, a_row, 1, b, 0, at, init, c_row, c, c_row);                             \
+        NAME(tile)(rows, columns, RIGHT_LISTED, depth, a, a_row, 1, b, 0, at, init, c_row, c, c_row);                             \
     }
 #define BLOCKS(rows) BLOCK(rows, 1) BLOCK(rows, 2) BLOCK(rows, 3)
 BLOCKS(1)
@@ -418,7 +416,7 @@ static int NAME(conv_flat)(const struct conv_geometry *g, const void *in, const 
     const ptrdiff_t per_in = g->c / g->groups, per_out = g->oc / g->groups, depth = per_in * g->kh * g->kw;
     const ptrdiff_t slack = 4 * LANES + g->kw * g->dw;
     struct NAME(flat) f;
-    NAME(flat_part)(g, per_in, per_out, 0, 0, &f);
+    NAME(flat_part)(g, per_in, per_out, FLAT_CACHE, &f);
     ptrdiff_t size = per_in * g->sh * g->sw * f.plane + slack;
     char *scratch = malloc((size_t)(size + per_out * f.step) * sizeof(T) + (size_t)depth * sizeof(ptrdiff_t) + VECTOR_BYTES);
     if (!scratch) return 0;
@@ -440,11 +438,117 @@ static int NAME(conv_flat)(const struct conv_geometry *g, const void *in, const 
     free(scratch);
     return 1;
 }
+
+/* dx is the convolution of dy with the kernels turned round, the channels exchanged. Stride 1 only. */
+static int NAME(conv_flat_grad_input)(const struct conv_geometry *g, const void *weights, const void *d_out, void *d_in) {
+    const ptrdiff_t per_in = g->c / g->groups, per_out = g->oc / g->groups, taps = g->kh * g->kw;
+    const ptrdiff_t top = (g->kh - 1) * g->dh - g->pt, left = (g->kw - 1) * g->dw - g->pl;
+    if (g->sh != 1 || g->sw != 1 || top < 0 || left < 0) return 0;
+    T *turned = malloc((size_t)(g->oc * per_in * taps) * sizeof(T));
+    if (!turned) return 0;
+    for (ptrdiff_t group = 0; group < g->groups; group++)
+        for (ptrdiff_t c = 0; c < per_in; c++)
+            for (ptrdiff_t o = 0; o < per_out; o++) {
+                const T *from = (const T *)weights + ((group * per_out + o) * per_in + c) * taps;
+                T *to = turned + ((group * per_in + c) * per_out + o) * taps;
+                for (ptrdiff_t t = 0; t < taps; t++) to[t] = from[taps - 1 - t];
+            }
+    const struct conv_geometry back = {g->n, g->oc, g->oh, g->ow, g->c,  g->groups, g->kh, g->kw,
+                                       1,    1,     top,   left,  g->dh, g->dw,     g->h,  g->w};
+    const int done = NAME(conv_flat)(&back, d_out, turned, d_in);
+    free(turned);
+    return done;
+}
+
+#define BLOCK(rows, columns)                                                                                           \
+    static void NAME(sum_##rows##columns)(ptrdiff_t depth, const T *a, const ptrdiff_t *at, const T *b, ptrdiff_t b_row, \
+                                          T *c) {                                                                      \
+        NAME(tile)(rows, columns, LEFT_LISTED, depth, a, 0, 1, b, b_row, at, c, b_row, c, b_row);                      \
+    }
+#define BLOCKS(rows) BLOCK(rows, 1) BLOCK(rows, 2) BLOCK(rows, 3)
+BLOCKS(1)
+BLOCKS(2)
+BLOCKS(4)
+#if TILE_ROWS == 8
+BLOCKS(8)
+#endif
+#undef BLOCKS
+#undef BLOCK
+
+/* sums [depth, width] += the moved rows of the copy times d_out [step, width]. */
+static void NAME(flat_sums)(ptrdiff_t depth, ptrdiff_t width, ptrdiff_t step, const T *copy, const ptrdiff_t *at,
+                            const T *d_out, T *sums) {
+    typedef void (*block)(ptrdiff_t, const T *, const ptrdiff_t *, const T *, ptrdiff_t, T *);
+    static const block ones[] = {NAME(sum_11), NAME(sum_12), NAME(sum_13)};
+    static const block twos[] = {NAME(sum_21), NAME(sum_22), NAME(sum_23)};
+    static const block fours[] = {NAME(sum_41), NAME(sum_42), NAME(sum_43)};
+#if TILE_ROWS == 8
+    static const block eights[] = {NAME(sum_81), NAME(sum_82), NAME(sum_83)};
+#endif
+    enum { PLACES = 512 }; /* at once; more would leave the second cache */
+    for (ptrdiff_t p = 0; p < step; p += PLACES) {
+        const ptrdiff_t deep = step - p < PLACES ? step - p : PLACES;
+        for (ptrdiff_t o = 0; o < width;) {
+            const ptrdiff_t left = (width - o) / LANES, vectors = left == 4 ? 2 : left < 3 ? left : 3;
+            ptrdiff_t k = 0;
+#define ROWS(rows, table)                                                                                              \
+    for (; depth - k >= rows; k += rows)                                                                               \
+        table[vectors - 1](deep, copy + p, at + k, d_out + p * width + o, width, sums + k * width + o);
+#if TILE_ROWS == 8
+            ROWS(8, eights)
+#endif
+            ROWS(4, fours)
+            ROWS(2, twos)
+            ROWS(1, ones)
+#undef ROWS
+            o += vectors * LANES;
+        }
+    }
+}
+
+static int NAME(conv_flat_grad_weight)(const struct conv_geometry *g, const void *in, const void *d_out, void *d_weights) {
+    const ptrdiff_t per_in = g->c / g->groups, per_out = g->oc / g->groups, depth = per_in * g->kh * g->kw;
+    const ptrdiff_t width = (per_out + LANES - 1) / LANES * LANES, slack = 4 * LANES + g->kw * g->dw;
+    const ptrdiff_t sum_bytes = depth * width * (ptrdiff_t)sizeof(T);
+    struct NAME(flat) f;
+    /* each part goes over all sums once: let it be no smaller than they are */
+    NAME(flat_part)(g, per_in, width, sum_bytes < FLAT_CACHE ? FLAT_CACHE : sum_bytes < 8 * FLAT_CACHE ? sum_bytes : 8 * FLAT_CACHE, &f);
+    ptrdiff_t size = per_in * g->sh * g->sw * f.plane + slack;
+    const ptrdiff_t numbers = g->groups * depth * width + f.step * width + size;
+    char *scratch = malloc((size_t)numbers * sizeof(T) + (size_t)depth * sizeof(ptrdiff_t) + VECTOR_BYTES);
+    if (!scratch) return 0;
+    T *sums = (T *)(((uintptr_t)scratch + VECTOR_BYTES - 1) / VECTOR_BYTES * VECTOR_BYTES);
+    T *turned = sums + g->groups * depth * width, *copy = turned + f.step * width;
+    ptrdiff_t *at = (ptrdiff_t *)(((uintptr_t)(copy + size) + 7) / 8 * 8);
+    const ptrdiff_t most_images = f.images, most_rows = f.oh1 - f.oh0;
+    memset(sums, 0, (size_t)(g->groups * depth * width) * sizeof(T));
+    for (ptrdiff_t n = 0; n < g->n; n += most_images)
+        for (ptrdiff_t oh = 0; oh < g->oh; oh += most_rows) {
+            NAME(flat_init)(g, n, n + most_images > g->n ? g->n - n : most_images, oh,
+                            oh + most_rows > g->oh ? g->oh : oh + most_rows, &f);
+            size = per_in * g->sh * g->sw * f.plane + slack;
+            NAME(flat_moves)(g, &f, per_in, at);
+            for (ptrdiff_t group = 0; group < g->groups; group++) {
+                NAME(flat_copy)(g, &f, group * per_in, per_in, in, copy, size);
+                memset(turned, 0, (size_t)(f.step * width) * sizeof(T)); /* 0 at places that are no outputs */
+                for (ptrdiff_t m = 0; m < f.images; m++)
+                    for (ptrdiff_t row = f.oh0; row < f.oh1; row++)
+                        NAME(turn)(per_out, g->ow,
+                                   (const T *)d_out + (((n + m) * g->oc + group * per_out) * g->oh + row) * g->ow,
+                                   g->oh * g->ow, turned + (m * f.image + (row - f.oh0) * f.pitch) * width, width);
+                NAME(flat_sums)(depth, width, f.places, copy, at, turned, sums + group * depth * width);
+            }
+        }
+    for (ptrdiff_t group = 0; group < g->groups; group++)
+        NAME(turn)(depth, per_out, sums + group * depth * width, width, (T *)d_weights + group * per_out * depth, depth);
+    free(scratch);
+    return 1;
+}
 #endif
 
 static const struct conv_loops NAME(conv_table) = {
     NAME(im2col), NAME(col2im), NAME(conv), NAME(conv_grad_input), NAME(conv_grad_weight),
 #if MP_VECTORS
-    NAME(conv_flat),
+    {NAME(conv_flat), NAME(conv_flat_grad_input), NAME(conv_flat_grad_weight)},
 #endif
 };

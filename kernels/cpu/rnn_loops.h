@@ -14,20 +14,20 @@ INLINE T NAME(logistic)(T x) { return 1 / (1 + NAME(exp)(-x)); }
         const ptrdiff_t c_row = vectors * LANES;                                                                       \
         ptrdiff_t j = 0;                                                                                               \
         for (; vectors - j >= most; j += most)                                                                         \
-            NAME(tile)(rows, most, 0, depth, a, depth, 1, b + j * LANES, b_row, NULL, init + j * LANES, 0,             \
+            NAME(tile)(rows, most, EVEN, depth, a, depth, 1, b + j * LANES, b_row, NULL, init + j * LANES, 0,             \
                        c + j * LANES, c_row);                                                                          \
         if (most > 4 && vectors - j >= 4) {                                                                            \
-            NAME(tile)(rows, 4, 0, depth, a, depth, 1, b + j * LANES, b_row, NULL, init + j * LANES, 0, c + j * LANES, \
+            NAME(tile)(rows, 4, EVEN, depth, a, depth, 1, b + j * LANES, b_row, NULL, init + j * LANES, 0, c + j * LANES, \
                        c_row);                                                                                         \
             j += 4;                                                                                                    \
         }                                                                                                              \
         if (most > 2 && vectors - j >= 2) {                                                                            \
-            NAME(tile)(rows, 2, 0, depth, a, depth, 1, b + j * LANES, b_row, NULL, init + j * LANES, 0, c + j * LANES, \
+            NAME(tile)(rows, 2, EVEN, depth, a, depth, 1, b + j * LANES, b_row, NULL, init + j * LANES, 0, c + j * LANES, \
                        c_row);                                                                                         \
             j += 2;                                                                                                    \
         }                                                                                                              \
         if (vectors - j >= 1)                                                                                          \
-            NAME(tile)(rows, 1, 0, depth, a, depth, 1, b + j * LANES, b_row, NULL, init + j * LANES, 0, c + j * LANES, \
+            NAME(tile)(rows, 1, EVEN, depth, a, depth, 1, b + j * LANES, b_row, NULL, init + j * LANES, 0, c + j * LANES, \
                        c_row);                                                                                         \
     }
 ROW_BLOCK(1, 8)
@@ -140,23 +140,6 @@ static void NAME(plain_back)(ptrdiff_t n, int is_relu, const T *RESTRICT d_h, co
 
 static ptrdiff_t NAME(rounded)(ptrdiff_t n) { return (n + LANES - 1) / LANES * LANES; }
 
-/* to[k, g] = from[g, k], by squares that stay in the first cache: rows of `to` lie a power of two apart. */
-static void NAME(turn)(ptrdiff_t rows, ptrdiff_t columns, const T *from, ptrdiff_t to_row, T *to) {
-    T square[16][16];
-    for (ptrdiff_t g = 0; g < rows; g += 16)
-        for (ptrdiff_t k = 0; k < columns; k += 16) {
-            const ptrdiff_t high = rows - g < 16 ? rows - g : 16, wide = columns - k < 16 ? columns - k : 16;
-            if (high == 16 && wide == 16) {
-                for (int i = 0; i < 16; i++)
-                    for (int j = 0; j < 16; j++) square[j][i] = from[(g + i) * columns + k + j];
-                for (int j = 0; j < 16; j++) memcpy(to + (k + j) * to_row + g, square[j], sizeof(square[j]));
-            } else {
-                for (ptrdiff_t i = 0; i < high; i++)
-                    for (ptrdiff_t j = 0; j < wide; j++) to[(k + j) * to_row + g + i] = from[(g + i) * columns + k + j];
-            }
-        }
-}
-
 /* All steps. Scratch memory is one piece: the weight turned round [n, width], a row of biases, the product of a step. */
 static int NAME(rnn)(const struct rnn_sizes *s, const void *driven, const void *weight, const void *bias, const void *mask,
                      const void *h0, const void *c0, void *gates_, void *extra_, void *states, void *c_) {
@@ -165,7 +148,7 @@ static int NAME(rnn)(const struct rnn_sizes *s, const void *driven, const void *
     if (!scratch) return 0;
     T *turned = (T *)(((uintptr_t)scratch + VECTOR_BYTES - 1) / VECTOR_BYTES * VECTOR_BYTES);
     T *init = turned + n * width, *hidden = init + width, *c = c_;
-    NAME(turn)(many, n, weight, width, turned);
+    NAME(turn)(many, n, weight, n, turned, width);
     for (ptrdiff_t k = 0; k < n; k++)
         for (ptrdiff_t g = many; g < width; g++) turned[k * width + g] = 0;
     memset(init, 0, (size_t)width * sizeof(T));

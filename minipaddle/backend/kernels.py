@@ -62,7 +62,8 @@ Convolution and pooling, NCHW
     conv2d(x, weight, strides, paddings, dilations, groups) -> y | None
     conv2d_grad(x, weight, d_y, strides, paddings, dilations, groups, need_x=True, need_weight=True)
         -> (d_x | None, d_weight | None) | None
-        Matrix products over im2col, one per image and group, or direct loops where the groups are single channels.
+        Direct loops; matrix products over the image itself for kernels of one place, and over im2col for gradients with a
+        stride or with more weights than places.
     max_pool2d(x, ksize, strides, paddings, ceil_mode=False, adaptive=False, return_index=False)
         -> y | (y, index) | None          index: int32, position h * W + w of the first largest element in its plane
     max_pool2d_grad(x, d_y, ksize, strides, paddings, ceil_mode=False, adaptive=False) -> d_x | None
@@ -408,6 +409,8 @@ def conv2d(
     if _is_pointwise(x, g):
         np.matmul(kernel, x.reshape(x.shape[0], groups, kernel.shape[2], -1), out=rows)
         return y
+    if _cpu.conv_flat(x, weight, y, g):
+        return y
     for n0, n1, oh0, oh1, columns in _parts(kernel.shape[2], x.dtype, g):
         at = slice(oh0 * g[15], oh1 * g[15])
         for group in range(groups):
@@ -495,6 +498,13 @@ def conv2d_grad(
                 by_row = rows[:, group].swapaxes(0, 1).reshape(by_group[1], -1)
                 np.matmul(by_row, cols[:, group].swapaxes(0, 1).reshape(kernel.shape[2], -1).T, out=total[group])
         return d_x, d_weight
+    places = x.shape[0] * g[14] * g[15]  # for each of them the direct loops turn all weights round, or add to all sums, once
+    if need_x and weight.size <= 8000 * places and _cpu.conv_flat_grad_input(weight, d_y, d_x, g):
+        need_x = False
+    if need_weight and weight.size <= 4000 * places and _cpu.conv_flat_grad_weight(x, d_y, d_weight, g):
+        need_weight = False
+    if not need_x and not need_weight:
+        return d_x, d_weight
     total = np.zeros(kernel.shape, x.dtype) if need_weight else None
     if need_x:
         d_x.fill(0)  # type: ignore[union-attr]
@@ -514,7 +524,7 @@ def conv2d_grad(
                 np.matmul(kernel[group].T, d_rows, out=columns)
                 if not _cpu.col2im_part(columns, d_x, *part):
                     return None
-    return d_x, None if total is None else total.reshape(weight.shape)
+    return d_x, d_weight if total is None else total.reshape(weight.shape)
 
 
 # ---- Pooling ---------------------------------------------------------------------------------------------------------
