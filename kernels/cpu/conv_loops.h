@@ -267,6 +267,7 @@ static void NAME(conv_grad_weight)(const struct conv_geometry *g, const void *in
 struct NAME(flat) {
     ptrdiff_t first, images, oh0, oh1; /* which images, and output rows, at once */
     ptrdiff_t pitch, image;            /* places from one row to the next and from one image to the next */
+    ptrdiff_t by_h, by_w;              /* remainders that the kernel meets */
     ptrdiff_t plane, places, step;     /* numbers of one plane (channel, remainder); places, and rounded up to vectors */
 };
 
@@ -282,6 +283,7 @@ static void NAME(flat_init)(const struct conv_geometry *g, ptrdiff_t first, ptrd
     if (g->sh > 1) apart = g->oh + reach_h / g->sh;
     f->first = first, f->images = images, f->oh0 = oh0, f->oh1 = oh1;
     f->pitch = pitch, f->image = apart * pitch;
+    f->by_h = reach_h < g->sh ? reach_h + 1 : g->sh, f->by_w = reach_w < g->sw ? reach_w + 1 : g->sw;
     f->plane = (images - 1) * f->image + (rows + reach_h / g->sh) * pitch;
     f->places = (images - 1) * f->image + rows * pitch;
     f->step = (f->places + LANES - 1) / LANES * LANES;
@@ -298,19 +300,17 @@ static void NAME(flat_copy)(const struct conv_geometry *g, const struct NAME(fla
         for (ptrdiff_t m = 0; m < f->images; m++) {
             const T *image = x + ((f->first + m) * g->c + plane0 + c) * g->h * g->w;
             for (ptrdiff_t h = h0 > 0 ? h0 : 0; h < h1; h++) {
-                const ptrdiff_t r = h - h0, width = g->sw == 1 ? g->w : f->pitch;
-                T *to = copy + (c * g->sh + r % g->sh) * g->sw * f->plane + m * f->image + r / g->sh * f->pitch;
-                for (ptrdiff_t p = 0; p < g->sw; p++, to += f->plane) {
+                const ptrdiff_t r = h - h0;
+                if (r % g->sh >= f->by_h) continue;
+                T *to = copy + (c * f->by_h + r % g->sh) * f->by_w * f->plane + m * f->image + r / g->sh * f->pitch;
+                for (ptrdiff_t p = 0; p < f->by_w; p++, to += f->plane) {
                     const T *RESTRICT row = image + h * g->w + p - g->pl;
                     T *RESTRICT at = to;
-                    if (g->sw == 1) {
-                        ptrdiff_t n = f->pitch + g->pl < g->w + g->pl ? f->pitch : width; /* what no place reaches is left out */
-                        for (ptrdiff_t w = 0; w < n; w++) at[w + g->pl] = row[w + g->pl];
-                        continue;
-                    }
                     ptrdiff_t lo, hi;
-                    NAME(valid_columns)(p - g->pl, g->sw, g->w, width, &lo, &hi);
-                    if (g->sw == 2)
+                    NAME(valid_columns)(p - g->pl, g->sw, g->w, f->pitch, &lo, &hi);
+                    if (g->sw == 1)
+                        for (ptrdiff_t q = lo; q < hi; q++) at[q] = row[q];
+                    else if (g->sw == 2)
                         for (ptrdiff_t q = lo; q < hi; q++) at[q] = row[q * 2];
                     else
                         for (ptrdiff_t q = lo; q < hi; q++) at[q] = row[q * g->sw];
@@ -325,7 +325,7 @@ static void NAME(flat_moves)(const struct conv_geometry *g, const struct NAME(fl
         for (ptrdiff_t i = 0; i < g->kh; i++)
             for (ptrdiff_t j = 0; j < g->kw; j++) {
                 const ptrdiff_t h = i * g->dh, w = j * g->dw;
-                *at++ = ((c * g->sh + h % g->sh) * g->sw + w % g->sw) * f->plane + h / g->sh * f->pitch + w / g->sw;
+                *at++ = ((c * f->by_h + h % g->sh) * f->by_w + w % g->sw) * f->plane + h / g->sh * f->pitch + w / g->sw;
             }
 }
 
@@ -335,7 +335,7 @@ static void NAME(flat_part)(const struct conv_geometry *g, ptrdiff_t in, ptrdiff
                             struct NAME(flat) * f) {
     ptrdiff_t images = 1, rows = g->oh;
     NAME(flat_init)(g, 0, 1, 0, g->oh, f);
-    const ptrdiff_t size = (in * g->sh * g->sw * f->plane + out * f->step) * (ptrdiff_t)sizeof(T);
+    const ptrdiff_t size = (in * f->by_h * f->by_w * f->plane + out * f->step) * (ptrdiff_t)sizeof(T);
     if (size > limit) {
         const ptrdiff_t parts = (size + limit - 1) / limit;
         rows = (g->oh + parts - 1) / parts;
@@ -371,9 +371,10 @@ static void NAME(flat_product)(ptrdiff_t channels, ptrdiff_t depth, ptrdiff_t st
 #if TILE_ROWS == 8
     static const block eights[] = {NAME(block_81), NAME(block_82), NAME(block_83)};
 #endif
-    enum { DEPTH = 288 }; /* so much of the copy stays in the first cache */
-    for (ptrdiff_t k = 0; k < depth; k += DEPTH) {
-        const ptrdiff_t deep = depth - k < DEPTH ? depth - k : DEPTH;
+    /* so much of the copy stays in the first cache; where few places share the weights, these are read in one go instead */
+    const ptrdiff_t most = step > 6 * LANES ? 288 : depth;
+    for (ptrdiff_t k = 0; k < depth; k += most) {
+        const ptrdiff_t deep = depth - k < most ? depth - k : most;
         for (ptrdiff_t p = 0; p < step;) {
             const ptrdiff_t left = (step - p) / LANES, vectors = left == 4 ? 2 : left < 3 ? left : 3;
             ptrdiff_t o = 0;
@@ -417,7 +418,7 @@ static int NAME(conv_flat)(const struct conv_geometry *g, const void *in, const 
     const ptrdiff_t slack = 4 * LANES + g->kw * g->dw;
     struct NAME(flat) f;
     NAME(flat_part)(g, per_in, per_out, FLAT_CACHE, &f);
-    ptrdiff_t size = per_in * g->sh * g->sw * f.plane + slack;
+    ptrdiff_t size = per_in * f.by_h * f.by_w * f.plane + slack;
     char *scratch = malloc((size_t)(size + per_out * f.step) * sizeof(T) + (size_t)depth * sizeof(ptrdiff_t) + VECTOR_BYTES);
     if (!scratch) return 0;
     T *out = (T *)(((uintptr_t)scratch + VECTOR_BYTES - 1) / VECTOR_BYTES * VECTOR_BYTES), *copy = out + per_out * f.step;
@@ -427,7 +428,7 @@ static int NAME(conv_flat)(const struct conv_geometry *g, const void *in, const 
         for (ptrdiff_t oh = 0; oh < g->oh; oh += most_rows) {
             NAME(flat_init)(g, n, n + most_images > g->n ? g->n - n : most_images, oh,
                             oh + most_rows > g->oh ? g->oh : oh + most_rows, &f);
-            size = per_in * g->sh * g->sw * f.plane + slack;
+            size = per_in * f.by_h * f.by_w * f.plane + slack;
             NAME(flat_moves)(g, &f, per_in, at);
             for (ptrdiff_t group = 0; group < g->groups; group++) {
                 NAME(flat_copy)(g, &f, group * per_in, per_in, in, copy, size);
@@ -513,7 +514,7 @@ static int NAME(conv_flat_grad_weight)(const struct conv_geometry *g, const void
     struct NAME(flat) f;
     /* each part goes over all sums once: let it be no smaller than they are */
     NAME(flat_part)(g, per_in, width, sum_bytes < FLAT_CACHE ? FLAT_CACHE : sum_bytes < 8 * FLAT_CACHE ? sum_bytes : 8 * FLAT_CACHE, &f);
-    ptrdiff_t size = per_in * g->sh * g->sw * f.plane + slack;
+    ptrdiff_t size = per_in * f.by_h * f.by_w * f.plane + slack;
     const ptrdiff_t numbers = g->groups * depth * width + f.step * width + size;
     char *scratch = malloc((size_t)numbers * sizeof(T) + (size_t)depth * sizeof(ptrdiff_t) + VECTOR_BYTES);
     if (!scratch) return 0;
@@ -526,7 +527,7 @@ static int NAME(conv_flat_grad_weight)(const struct conv_geometry *g, const void
         for (ptrdiff_t oh = 0; oh < g->oh; oh += most_rows) {
             NAME(flat_init)(g, n, n + most_images > g->n ? g->n - n : most_images, oh,
                             oh + most_rows > g->oh ? g->oh : oh + most_rows, &f);
-            size = per_in * g->sh * g->sw * f.plane + slack;
+            size = per_in * f.by_h * f.by_w * f.plane + slack;
             NAME(flat_moves)(g, &f, per_in, at);
             for (ptrdiff_t group = 0; group < g->groups; group++) {
                 NAME(flat_copy)(g, &f, group * per_in, per_in, in, copy, size);
