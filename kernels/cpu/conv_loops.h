@@ -361,7 +361,8 @@ BLOCKS(8)
 #undef BLOCKS
 #undef BLOCK
 
-/* out [channels, step] (+)= weights [channels, depth] times the moved rows of the copy. */
+/* out [channels, step] = weights [channels, depth] times the moved rows of the copy. Only whole vectors are written: a step that
+ * is none ends with one that begins before the end of the one before. */
 static void NAME(flat_product)(ptrdiff_t channels, ptrdiff_t depth, ptrdiff_t step, const T *weights, const T *copy,
                                const ptrdiff_t *at, T *out) {
     typedef void (*block)(ptrdiff_t, const T *, ptrdiff_t, const T *, const ptrdiff_t *, const T *, T *, ptrdiff_t);
@@ -372,11 +373,12 @@ static void NAME(flat_product)(ptrdiff_t channels, ptrdiff_t depth, ptrdiff_t st
     static const block eights[] = {NAME(block_81), NAME(block_82), NAME(block_83)};
 #endif
     /* so much of the copy stays in the first cache; where few places share the weights, these are read in one go instead */
-    const ptrdiff_t most = step > 6 * LANES ? 288 : depth;
+    const ptrdiff_t most = step > 6 * LANES && step % LANES == 0 ? 288 : depth;
     for (ptrdiff_t k = 0; k < depth; k += most) {
         const ptrdiff_t deep = depth - k < most ? depth - k : most;
         for (ptrdiff_t p = 0; p < step;) {
-            const ptrdiff_t left = (step - p) / LANES, vectors = left == 4 ? 2 : left < 3 ? left : 3;
+            ptrdiff_t left = (step - p) / LANES, vectors = left == 4 ? 2 : left < 3 ? left : 3;
+            if (!left) p = step - LANES, vectors = 1;
             ptrdiff_t o = 0;
 #define ROWS(rows, table)                                                                                              \
     for (; channels - o >= rows; o += rows)                                                                            \
@@ -423,7 +425,17 @@ static int NAME(conv_flat)(const struct conv_geometry *g, const void *in, const 
     if (!scratch) return 0;
     T *out = (T *)(((uintptr_t)scratch + VECTOR_BYTES - 1) / VECTOR_BYTES * VECTOR_BYTES), *copy = out + per_out * f.step;
     ptrdiff_t *at = (ptrdiff_t *)(((uintptr_t)(copy + size) + 7) / 8 * 8);
-    const ptrdiff_t most_images = f.images, most_rows = f.oh1 - f.oh0;
+    const ptrdiff_t most_images = f.images, most_rows = f.oh1 - f.oh0, area = g->oh * g->ow;
+    if (g->kh == 1 && g->kw == 1 && area == g->h * g->w && g->sh == 1 && g->sw == 1 && !g->pt && !g->pl && area >= LANES) {
+        for (ptrdiff_t c = 0; c < per_in; c++) at[c] = c * area; /* the image is its own copy */
+        for (ptrdiff_t n = 0; n < g->n; n++)
+            for (ptrdiff_t group = 0; group < g->groups; group++)
+                NAME(flat_product)(per_out, depth, area, (const T *)weights + group * per_out * depth,
+                                   (const T *)in + (n * g->c + group * per_in) * area, at,
+                                   (T *)y + (n * g->oc + group * per_out) * area);
+        free(scratch);
+        return 1;
+    }
     for (ptrdiff_t n = 0; n < g->n; n += most_images)
         for (ptrdiff_t oh = 0; oh < g->oh; oh += most_rows) {
             NAME(flat_init)(g, n, n + most_images > g->n ? g->n - n : most_images, oh,
