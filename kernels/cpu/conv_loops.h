@@ -346,6 +346,12 @@ static void NAME(flat_part)(const struct conv_geometry *g, ptrdiff_t in, ptrdiff
     NAME(flat_init)(g, 0, images, 0, rows, f);
 }
 
+/* Bytes of cache for one part. It goes over all weights, or their gradients, once: it should not be smaller than they are. */
+static ptrdiff_t NAME(flat_limit)(ptrdiff_t weights, ptrdiff_t most) {
+    const ptrdiff_t bytes = weights * (ptrdiff_t)sizeof(T);
+    return bytes < FLAT_CACHE ? FLAT_CACHE : bytes < most * FLAT_CACHE ? bytes : most * FLAT_CACHE;
+}
+
 #define BLOCK(rows, columns)                                                                                           \
     static void NAME(block_##rows##columns)(ptrdiff_t depth, const T *a, ptrdiff_t a_row, const T *b, const ptrdiff_t *at,\
                                             const T *init, T *c, ptrdiff_t c_row) {                                    \
@@ -419,7 +425,7 @@ static int NAME(conv_flat)(const struct conv_geometry *g, const void *in, const 
     const ptrdiff_t per_in = g->c / g->groups, per_out = g->oc / g->groups, depth = per_in * g->kh * g->kw;
     const ptrdiff_t slack = 4 * LANES + g->kw * g->dw;
     struct NAME(flat) f;
-    NAME(flat_part)(g, per_in, per_out, FLAT_CACHE, &f);
+    NAME(flat_part)(g, per_in, per_out, NAME(flat_limit)(per_out * depth, 4), &f);
     ptrdiff_t size = per_in * f.by_h * f.by_w * f.plane + slack;
     char *scratch = malloc((size_t)(size + per_out * f.step) * sizeof(T) + (size_t)depth * sizeof(ptrdiff_t) + VECTOR_BYTES);
     if (!scratch) return 0;
@@ -522,10 +528,8 @@ static void NAME(flat_sums)(ptrdiff_t depth, ptrdiff_t width, ptrdiff_t step, co
 static int NAME(conv_flat_grad_weight)(const struct conv_geometry *g, const void *in, const void *d_out, void *d_weights) {
     const ptrdiff_t per_in = g->c / g->groups, per_out = g->oc / g->groups, depth = per_in * g->kh * g->kw;
     const ptrdiff_t width = (per_out + LANES - 1) / LANES * LANES, slack = 4 * LANES + g->kw * g->dw;
-    const ptrdiff_t sum_bytes = depth * width * (ptrdiff_t)sizeof(T);
     struct NAME(flat) f;
-    /* each part goes over all sums once: let it be no smaller than they are */
-    NAME(flat_part)(g, per_in, width, sum_bytes < FLAT_CACHE ? FLAT_CACHE : sum_bytes < 8 * FLAT_CACHE ? sum_bytes : 8 * FLAT_CACHE, &f);
+    NAME(flat_part)(g, per_in, width, NAME(flat_limit)(depth * width, 8), &f);
     ptrdiff_t size = per_in * f.by_h * f.by_w * f.plane + slack;
     const ptrdiff_t numbers = g->groups * depth * width + f.step * width + size;
     char *scratch = malloc((size_t)numbers * sizeof(T) + (size_t)depth * sizeof(ptrdiff_t) + VECTOR_BYTES);

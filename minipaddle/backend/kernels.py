@@ -637,7 +637,9 @@ _MODES = {"LSTM": 0, "GRU": 1, "RNN_TANH": 2, "RNN_RELU": 3}
 
 
 def _serves_rnn(gates: Any, h: Any) -> bool:
-    return type(gates) is np.ndarray and type(h) is np.ndarray and gates.size > 0
+    """Beyond about 2 ** 25 products a step BLAS gains more by its threads than it loses by a call for each step."""
+    served = type(gates) is np.ndarray and type(h) is np.ndarray and gates.size > 0
+    return served and h.size * gates.shape[-1] < 1 << 25
 
 
 @_kernel
