@@ -427,7 +427,7 @@ static int NAME(conv_flat)(const struct conv_geometry *g, const void *in, const 
     struct NAME(flat) f;
     NAME(flat_part)(g, per_in, per_out, NAME(flat_limit)(per_out * depth, 4), &f);
     ptrdiff_t size = per_in * f.by_h * f.by_w * f.plane + slack;
-    char *scratch = malloc((size_t)(size + per_out * f.step) * sizeof(T) + (size_t)depth * sizeof(ptrdiff_t) + VECTOR_BYTES);
+    char *scratch = malloc((size_t)(size + per_out * f.step) * sizeof(T) + (size_t)depth * sizeof(ptrdiff_t) + VECTOR_BYTES + 8);
     if (!scratch) return 0;
     T *out = (T *)(((uintptr_t)scratch + VECTOR_BYTES - 1) / VECTOR_BYTES * VECTOR_BYTES), *copy = out + per_out * f.step;
     ptrdiff_t *at = (ptrdiff_t *)(((uintptr_t)(copy + size) + 7) / 8 * 8);
@@ -532,7 +532,7 @@ static int NAME(conv_flat_grad_weight)(const struct conv_geometry *g, const void
     NAME(flat_part)(g, per_in, width, NAME(flat_limit)(depth * width, 8), &f);
     ptrdiff_t size = per_in * f.by_h * f.by_w * f.plane + slack;
     const ptrdiff_t numbers = g->groups * depth * width + f.step * width + size;
-    char *scratch = malloc((size_t)numbers * sizeof(T) + (size_t)depth * sizeof(ptrdiff_t) + VECTOR_BYTES);
+    char *scratch = malloc((size_t)numbers * sizeof(T) + (size_t)depth * sizeof(ptrdiff_t) + VECTOR_BYTES + 8);
     if (!scratch) return 0;
     T *sums = (T *)(((uintptr_t)scratch + VECTOR_BYTES - 1) / VECTOR_BYTES * VECTOR_BYTES);
     T *turned = sums + g->groups * depth * width, *copy = turned + f.step * width;

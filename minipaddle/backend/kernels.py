@@ -63,7 +63,7 @@ Convolution and pooling, NCHW
     conv2d_grad(x, weight, d_y, strides, paddings, dilations, groups, need_x=True, need_weight=True)
         -> (d_x | None, d_weight | None) | None
         Direct loops; matrix products over the image itself for kernels of one place, and over im2col for gradients with a
-        stride or with more weights than places.
+        stride or with few places.
     max_pool2d(x, ksize, strides, paddings, ceil_mode=False, adaptive=False, return_index=False)
         -> y | (y, index) | None          index: int32, position h * W + w of the first largest element in its plane
     max_pool2d_grad(x, d_y, ksize, strides, paddings, ceil_mode=False, adaptive=False) -> d_x | None
@@ -502,8 +502,9 @@ def conv2d_grad(
                 by_row = rows[:, group].swapaxes(0, 1).reshape(by_group[1], -1)
                 np.matmul(by_row, cols[:, group].swapaxes(0, 1).reshape(kernel.shape[2], -1).T, out=total[group])
         return d_x, d_weight
-    places = x.shape[0] * g[14] * g[15]  # for each of them the direct loops turn all weights round, or add to all sums, once
-    if need_x and weight.size <= 8000 * places and _cpu.conv_flat_grad_input(weight, d_y, d_x, g):
+    # the direct loops turn the weights round first, and add to all of their gradients once a part: places enough must share that
+    places = x.shape[0] * g[14] * g[15]
+    if need_x and places >= 100 and _cpu.conv_flat_grad_input(weight, d_y, d_x, g):
         need_x = False
     if need_weight and weight.size <= 4000 * places and _cpu.conv_flat_grad_weight(x, d_y, d_weight, g):
         need_weight = False

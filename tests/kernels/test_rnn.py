@@ -42,7 +42,7 @@ def both_ways(x, states, weights, lengths, **attrs):
 def test_sizes(kernel, mode, dtype, sizes):
     steps, batch, hidden = sizes
     data = inputs(mode, dtype, steps, batch, 3, hidden, 1, 1, hidden != 7)
-    attrs = dict(mode=mode, hidden_size=hidden)
+    attrs = {"mode": mode, "hidden_size": hidden}
     with flags.scoped(kernels=False):
         expected = both_ways(*data, None, **attrs)
     for got, wanted in zip(both_ways(*data, None, **attrs), expected, strict=True):
@@ -54,7 +54,7 @@ def test_sizes(kernel, mode, dtype, sizes):
 @pytest.mark.parametrize("directions", [1, 2])
 def test_layers_directions_and_lengths(kernel, mode, directions):
     data = inputs(mode, "float64", 6, 4, 3, 5, 2, directions, True)
-    attrs = dict(mode=mode, hidden_size=5, num_layers=2, is_bidirec=directions == 2)
+    attrs = {"mode": mode, "hidden_size": 5, "num_layers": 2, "is_bidirec": directions == 2}
     for lengths in (None, np.array([6, 3, 1, 5])):
         with flags.scoped(kernels=False):
             expected = both_ways(*data, lengths, **attrs)
