@@ -92,6 +92,7 @@ Elementwise and embedding
         operands broadcast; out may be the first operand that has the shape of the result.
     sigmoid(x, out=None), silu(x, out=None), erf(x, out=None), gelu(x, out=None) -> array | None      out may be x
     gelu_grad(x, d_out) -> array | None                                                               the exact gelu
+    relu_grad(out, d_out) -> array | None                                                             out = relu(x)
     add_rows(table, ids, rows, skip=None) -> bool
         table[ids[i]] += rows[i] in place, except where ids[i] == skip; IndexError for an id outside the table.
 """
@@ -708,6 +709,15 @@ def gelu_grad(x: Any, d_out: Any) -> Any:
         return None
     d_x = np.empty(x.shape, x.dtype)
     return d_x if _cpu.gelu_grad(x, d_out, d_x) else None
+
+
+@_kernel
+def relu_grad(out: Any, d_out: Any) -> Any:
+    """Gradient of relu, from its output."""
+    if type(out) is not np.ndarray or type(d_out) is not np.ndarray:
+        return None
+    d_x = np.empty(out.shape, out.dtype)
+    return d_x if _cpu.relu_grad(out, d_out, d_x) else None
 
 
 @_kernel

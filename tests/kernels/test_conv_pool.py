@@ -194,6 +194,10 @@ def test_elementwise(kernel, dtype):
         density = np.exp(-wide * wide / 2) / math.sqrt(2 * math.pi)
         d_y = normal(x.shape, dtype, 1)
         close(kernel("gelu_grad")(x, d_y)[:-2], (d_y * (normal_cdf + wide * density))[:-2], dtype, 3)
+    y = np.maximum(x, 0)
+    np.testing.assert_array_equal(kernel("relu_grad")(y, d_y), d_y * (y > 0))
+    assert np.isnan(kernel("relu_grad")(y[:1], np.array([np.nan], dtype)))[0]
+    assert kernel("relu_grad")(y[::2], d_y[::2]) is None
     for name in ("sigmoid", "silu", "erf", "gelu"):
         copy = x.copy()
         assert kernel(name)(copy, out=copy) is copy
