@@ -100,6 +100,7 @@ Elementwise and embedding
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -393,6 +394,20 @@ def _is_pointwise(x: Any, g: tuple[int, ...]) -> bool:
     return g[6:12] == (1, 1, 1, 1, 0, 0) and g[14:] == x.shape[2:] and x.flags.c_contiguous
 
 
+@lru_cache(maxsize=1)
+def _blas_threads() -> int:
+    """How many threads BLAS uses, as far as the environment tells."""
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        if os.environ.get(name, "").isdecimal():
+            return int(os.environ[name])
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _better_shared(weight: Any, groups: int, places: int) -> bool:
+    """Whether BLAS, which shares large products among cores, makes up for the copying of im2col; the loops here use one."""
+    return groups == 1 and weight.size * places > 1 << 26 and _blas_threads() >= 4
+
+
 @_kernel
 def conv2d(
     x: Any, weight: Any, strides: Sequence[int], paddings: Sequence[int], dilations: Sequence[int], groups: int
@@ -405,7 +420,7 @@ def conv2d(
     y = np.empty((x.shape[0], weight.shape[0], g[14], g[15]), x.dtype)
     if _is_depthwise(weight, groups):
         return y if _cpu.conv(x, weight, y, g) else None
-    by_group = (groups, weight.shape[0] // groups)
+    by_group, places = (groups, weight.shape[0] // groups), x.shape[0] * g[14] * g[15]
     kernel, rows = weight.reshape(*by_group, -1), y.reshape(x.shape[0], *by_group, -1)
     if _is_pointwise(x, g):
         # BLAS packs what it multiplies: that pays for images that no cache holds, and fills its vectors with tiny ones
@@ -414,7 +429,7 @@ def conv2d(
         if not (held and _cpu.conv_flat(x, weight, y, g)):
             np.matmul(kernel, x.reshape(x.shape[0], groups, kernel.shape[2], -1), out=rows)
         return y
-    if _cpu.conv_flat(x, weight, y, g):
+    if not _better_shared(weight, groups, places) and _cpu.conv_flat(x, weight, y, g):
         return y
     for n0, n1, oh0, oh1, columns in _parts(kernel.shape[2], x.dtype, g):
         at = slice(oh0 * g[15], oh1 * g[15])
@@ -505,9 +520,10 @@ def conv2d_grad(
         return d_x, d_weight
     # the direct loops turn the weights round first, and add to all of their gradients once a part: places enough must share that
     places = x.shape[0] * g[14] * g[15]
-    if need_x and places >= 100 and _cpu.conv_flat_grad_input(weight, d_y, d_x, g):
+    shared = _better_shared(weight, groups, places)
+    if need_x and places >= 100 and not shared and _cpu.conv_flat_grad_input(weight, d_y, d_x, g):
         need_x = False
-    if need_weight and weight.size <= 4000 * places and _cpu.conv_flat_grad_weight(x, d_y, d_weight, g):
+    if need_weight and weight.size <= 4000 * places and not shared and _cpu.conv_flat_grad_weight(x, d_y, d_weight, g):
         need_weight = False
     if not need_x and not need_weight:
         return d_x, d_weight

@@ -7,6 +7,8 @@ import math
 import numpy as np
 import pytest
 
+from minipaddle.backend import kernels
+
 DTYPES = ["float32", "float64"]
 
 
@@ -61,22 +63,25 @@ def patches(x, ksize, strides, paddings, dilations):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("case", CONVS, ids=str)
-def test_convolution(kernel, dtype, case):
+@pytest.mark.parametrize("by_blas", [False, True])
+def test_convolution(kernel, dtype, case, by_blas, monkeypatch):
+    if by_blas:  # as for large products on many cores
+        monkeypatch.setattr(kernels, "_better_shared", lambda *_: True)
     shape, out_channels, groups, ksize, strides, paddings, dilations = case
     x = normal(shape, dtype)
     weight = normal((out_channels, shape[1] // groups, *ksize), dtype, 1)
     windows = patches(x.astype("float64"), ksize, strides, paddings, dilations)
     n, c, oh, ow = windows.shape[:4]
     grouped = windows.reshape(n, groups, c // groups, oh, ow, *ksize)
-    kernels = weight.reshape(groups, out_channels // groups, c // groups, *ksize).astype("float64")
-    expected = np.einsum("ngchwij,gocij->ngohw", grouped, kernels).reshape(n, out_channels, oh, ow)
+    filters = weight.reshape(groups, out_channels // groups, c // groups, *ksize).astype("float64")
+    expected = np.einsum("ngchwij,gocij->ngohw", grouped, filters).reshape(n, out_channels, oh, ow)
     close(kernel("conv2d")(x, weight, strides, paddings, dilations, groups), expected, dtype, 20)
 
     d_y = normal(expected.shape, dtype, 2)
     d_x, d_weight = kernel("conv2d_grad")(x, weight, d_y, strides, paddings, dilations, groups)
     spread = d_y.reshape(n, groups, -1, oh, ow).astype("float64")
     close(d_weight, np.einsum("ngchwij,ngohw->gocij", grouped, spread).reshape(weight.shape), dtype, 80)
-    d_windows = np.einsum("ngohw,gocij->ngchwij", spread, kernels).reshape(windows.shape)
+    d_windows = np.einsum("ngohw,gocij->ngchwij", spread, filters).reshape(windows.shape)
     padded = np.zeros((n, c, shape[2] + sum(paddings[:2]), shape[3] + sum(paddings[2:])))
     for i in range(ksize[0]):
         for j in range(ksize[1]):
