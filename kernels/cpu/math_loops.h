@@ -29,10 +29,10 @@ INLINE double NAME(exp)(double x) {
     y = y * r + 1.0;
     int64_t bits;
     memcpy(&bits, &shifted, 8);
-    bits -= INT64_C(0x4338000000000000); /* the bits of magic: leaves n */
+    bits = (int64_t)((uint64_t)bits - UINT64_C(0x4338000000000000)); /* the bits of magic: leaves n (anything of a nan) */
     /* n >> 1 without an arithmetic 64-bit shift, which AVX2 has not: |n| < 2048 */
-    const int64_t half = (int64_t)((uint64_t)(bits + 2048) >> 1) - 1024;
-    const int64_t bits1 = (int64_t)((uint64_t)(half + 1023) << 52), bits2 = (int64_t)((uint64_t)(bits - half + 1023) << 52);
+    const int64_t half = (int64_t)(((uint64_t)bits + 2048) >> 1) - 1024;
+    const int64_t bits1 = (int64_t)((uint64_t)(half + 1023) << 52), bits2 = (int64_t)(((uint64_t)bits - (uint64_t)half + 1023) << 52);
     double scale1, scale2;
     memcpy(&scale1, &bits1, 8);
     memcpy(&scale2, &bits2, 8);
@@ -91,7 +91,7 @@ INLINE double NAME(tanh)(double x) {
     p = p * r * r + r;
     int64_t bits;
     memcpy(&bits, &shifted, 8);
-    bits = (int64_t)((uint64_t)(bits - INT64_C(0x4338000000000000) + 1023) << 52);
+    bits = (int64_t)(((uint64_t)bits - UINT64_C(0x4338000000000000) + 1023) << 52);
     double scale;
     memcpy(&scale, &bits, 8);
     const double e = p * scale + (scale - 1);
@@ -114,7 +114,7 @@ INLINE float NAME(tanh)(float x) {
     p = p * r * r + r;
     int32_t bits;
     memcpy(&bits, &shifted, 4);
-    bits = (int32_t)((uint32_t)(bits - 0x4B400000 + 127) << 23);
+    bits = (int32_t)(((uint32_t)bits - 0x4B400000u + 127) << 23);
     float scale;
     memcpy(&scale, &bits, 4);
     const float e = p * scale + (scale - 1);
