@@ -274,7 +274,7 @@ struct NAME(flat) {
 static void NAME(flat_init)(const struct conv_geometry *g, ptrdiff_t first, ptrdiff_t images, ptrdiff_t oh0, ptrdiff_t oh1,
                             struct NAME(flat) * f) {
     const ptrdiff_t rows = oh1 - oh0, reach_h = (g->kh - 1) * g->dh, reach_w = (g->kw - 1) * g->dw;
-    /* with stride 1 the padding to the right of a row serves as that to the left of the next, and so do those above and below */
+    /* with stride 1 the padding to the right of a row serves as that to the left of the next; so do those above and below */
     const ptrdiff_t right = g->ow + reach_w - g->pl - g->w, below = g->oh + reach_h - g->pt - g->h;
     ptrdiff_t pitch = g->w + (right > g->pl ? right : g->pl), apart = g->h + (below > g->pt ? below : g->pt);
     if (pitch < g->ow) pitch = g->ow;
@@ -367,8 +367,8 @@ BLOCKS(8)
 #undef BLOCKS
 #undef BLOCK
 
-/* out [channels, step] = weights [channels, depth] times the moved rows of the copy. Only whole vectors are written: a step that
- * is none ends with one that begins before the end of the one before. */
+/* out [channels, step] = weights [channels, depth] times the moved rows of the copy. Only whole vectors are written: where they
+ * do not fill the step, the last one begins before the end of the one before. */
 static void NAME(flat_product)(ptrdiff_t channels, ptrdiff_t depth, ptrdiff_t step, const T *weights, const T *copy,
                                const ptrdiff_t *at, T *out) {
     typedef void (*block)(ptrdiff_t, const T *, ptrdiff_t, const T *, const ptrdiff_t *, const T *, T *, ptrdiff_t);

@@ -32,7 +32,8 @@ INLINE double NAME(exp)(double x) {
     bits = (int64_t)((uint64_t)bits - UINT64_C(0x4338000000000000)); /* the bits of magic: leaves n (anything of a nan) */
     /* n >> 1 without an arithmetic 64-bit shift, which AVX2 has not: |n| < 2048 */
     const int64_t half = (int64_t)(((uint64_t)bits + 2048) >> 1) - 1024;
-    const int64_t bits1 = (int64_t)((uint64_t)(half + 1023) << 52), bits2 = (int64_t)(((uint64_t)bits - (uint64_t)half + 1023) << 52);
+    const int64_t bits1 = (int64_t)((uint64_t)(half + 1023) << 52);
+    const int64_t bits2 = (int64_t)(((uint64_t)bits - (uint64_t)half + 1023) << 52);
     double scale1, scale2;
     memcpy(&scale1, &bits1, 8);
     memcpy(&scale2, &bits2, 8);

@@ -86,7 +86,7 @@ static void NAME(max_pairs_grad_plain)(ptrdiff_t n, const T *RESTRICT x0, const 
     }
 }
 
-#if !T_IS_DOUBLE && (defined(__GNUC__) || defined(__clang__)) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#if !T_IS_DOUBLE && (defined(__GNUC__) || defined(__clang__)) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 /* Both in vectors of `bytes`, for at least as many windows as these hold: the two columns of a window are the halves of one
  * 64-bit number. The last vector begins early, so that it ends with the row. */
 #define PAIRS(bytes)                                                                                                   \
@@ -142,7 +142,8 @@ PAIRS(64)
 
 /* The widest vectors that n windows fill. */
 #if VECTOR_BYTES >= 64
-#define WIDEST(name, n) ((n) >= 8 ? &NAME(name##_64) : (n) >= 4 ? &NAME(name##_32) : (n) >= 2 ? &NAME(name##_16) : &NAME(name##_plain))
+#define WIDEST(name, n)                                                                                                \
+    ((n) >= 8 ? &NAME(name##_64) : (n) >= 4 ? &NAME(name##_32) : (n) >= 2 ? &NAME(name##_16) : &NAME(name##_plain))
 #elif VECTOR_BYTES >= 32
 #define WIDEST(name, n) ((n) >= 4 ? &NAME(name##_32) : (n) >= 2 ? &NAME(name##_16) : &NAME(name##_plain))
 #else
