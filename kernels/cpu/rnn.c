@@ -36,7 +36,7 @@ static int sizes_init(struct rnn_sizes *s, PyObject *const *args, const char *fu
     return 0;
 }
 
-/* Roles of arrays, by what they hold a number for: step, sample and gate; weight; bias; step and sample; state; step and state. */
+/* Roles of arrays, by what they hold a number for: step and gate; weight; bias; step and sample; state; step and state. */
 enum { STEPS_GATES, WEIGHT, BIAS, MASK, STATE, STEPS_STATE };
 
 static Py_ssize_t size_of(const struct rnn_sizes *s, int role) {
