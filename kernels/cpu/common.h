@@ -86,6 +86,7 @@ extern PyMethodDef mp_conv_methods[];
 extern PyMethodDef mp_pool_methods[];
 extern PyMethodDef mp_elementwise_methods[];
 extern PyMethodDef mp_chain_methods[];
+extern PyMethodDef mp_rnn_methods[];
 int mp_optim_init(PyObject *module);
 
 #endif

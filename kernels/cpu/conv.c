@@ -20,8 +20,10 @@ struct conv_loops {
     void (*conv)(const struct conv_geometry *, const void *, const void *, void *);
     void (*conv_grad_input)(const struct conv_geometry *, const void *, const void *, void *);
     void (*conv_grad_weight)(const struct conv_geometry *, const void *, const void *, void *);
+    int (*flat[3])(const struct conv_geometry *, const void *, const void *, void *); /* conv, grad_input, grad_weight */
 };
 
+enum { FLAT_CACHE = 1 << 19 }; /* bytes that stay in a core's second cache beside the weights */
 enum { MAX_TAPS = 49 }; /* places of a depthwise kernel, 7 x 7 */
 
 #define LOOPS "conv_loops.h"
@@ -82,6 +84,7 @@ static PyObject *call(const char *function, PyObject *const *args, Py_ssize_t na
         }
     const struct conv_loops *loops = SELECT_TABLE(conv_table, kind == MP_F64);
     const ptrdiff_t places = g.oh * g.ow;
+    int done = 1;
     const struct conv_part whole = {0, g.n, 0, g.c, 0, g.oh, g.c * g.kh * g.kw * places, places};
     MP_BEGIN_WORK(size_of(&g, COLUMNS))
     MP_BEGIN_FLUSH
@@ -93,12 +96,13 @@ static PyObject *call(const char *function, PyObject *const *args, Py_ssize_t na
         break;
     case 2: loops->conv(&g, v[0].buf, v[1].buf, v[2].buf); break;
     case 3: loops->conv_grad_input(&g, v[0].buf, v[1].buf, v[2].buf); break;
-    default: loops->conv_grad_weight(&g, v[0].buf, v[1].buf, v[2].buf); break;
+    case 4: loops->conv_grad_weight(&g, v[0].buf, v[1].buf, v[2].buf); break;
+    default: done = loops->flat[which - 5] && loops->flat[which - 5](&g, v[0].buf, v[1].buf, v[2].buf); break;
     }
     MP_END_FLUSH
     MP_END_WORK
     mp_release_all(v, count);
-    Py_RETURN_TRUE;
+    return PyBool_FromLong(done);
 }
 
 static PyObject *im2col(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
@@ -163,6 +167,24 @@ static PyObject *conv(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
     return call("conv", args, nargs, roles, 3, 2);
 }
 
+static PyObject *conv_flat(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
+    (void)module;
+    static const int roles[] = {IMAGE, WEIGHT, OUTPUT};
+    return call("conv_flat", args, nargs, roles, 3, 5);
+}
+
+static PyObject *conv_flat_grad_input(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
+    (void)module;
+    static const int roles[] = {WEIGHT, OUTPUT, IMAGE};
+    return call("conv_flat_grad_input", args, nargs, roles, 3, 6);
+}
+
+static PyObject *conv_flat_grad_weight(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
+    (void)module;
+    static const int roles[] = {IMAGE, OUTPUT, WEIGHT};
+    return call("conv_flat_grad_weight", args, nargs, roles, 3, 7);
+}
+
 static PyObject *conv_grad_input(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
     (void)module;
     static const int roles[] = {WEIGHT, OUTPUT, IMAGE};
@@ -181,6 +203,10 @@ PyMethodDef mp_conv_methods[] = {
     MP_FUNCTION("col2im_part", col2im_part, "col2im_part(cols, x, geometry, image, images, group, oh0, oh1) -> bool"),
     MP_FUNCTION("col2im", col2im, "col2im(cols, x, geometry) -> bool"),
     MP_FUNCTION("conv", conv, "conv(x, weight, y, geometry) -> bool"),
+    MP_FUNCTION("conv_flat", conv_flat, "conv_flat(x, weight, y, geometry) -> bool"),
+    MP_FUNCTION("conv_flat_grad_input", conv_flat_grad_input, "conv_flat_grad_input(weight, d_y, d_x, geometry) -> bool"),
+    MP_FUNCTION("conv_flat_grad_weight", conv_flat_grad_weight,
+                "conv_flat_grad_weight(x, d_y, d_weight, geometry) -> bool"),
     MP_FUNCTION("conv_grad_input", conv_grad_input, "conv_grad_input(weight, d_y, d_x, geometry) -> bool"),
     MP_FUNCTION("conv_grad_weight", conv_grad_weight, "conv_grad_weight(x, d_y, d_weight, geometry) -> bool"),
     {NULL, NULL, 0, NULL},

@@ -3,7 +3,7 @@
 
 struct elementwise_loops {
     void (*unary[4])(ptrdiff_t, const void *, void *);
-    void (*gelu_grad)(ptrdiff_t, const void *, const void *, void *);
+    void (*gradient[2])(ptrdiff_t, const void *, const void *, void *);
     void (*add_rows)(ptrdiff_t, ptrdiff_t, const void *, int, int64_t, const void *, void *);
 };
 
@@ -37,22 +37,32 @@ UNARY(silu, 1)
 UNARY(erf, 2)
 UNARY(gelu, 3)
 
-static PyObject *call_gelu_grad(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
-    (void)module;
-    if (mp_check_count("gelu_grad", nargs, 3, 3) < 0) return NULL;
+/* Gradients that are computed from x, or the result, and the gradient of the result. */
+static PyObject *gradient(const char *function, PyObject *const *args, Py_ssize_t nargs, int which) {
+    if (mp_check_count(function, nargs, 3, 3) < 0) return NULL;
     Py_buffer v[3];
     enum mp_kind kind;
     if (!mp_get_all(args, v, "TTW", &kind)) Py_RETURN_FALSE;
     const Py_ssize_t n = mp_count(&v[0]);
-    if (mp_check_size("gelu_grad", "d_out", &v[1], n) < 0 || mp_check_size("gelu_grad", "d_x", &v[2], n) < 0) {
+    if (mp_check_size(function, "d_out", &v[1], n) < 0 || mp_check_size(function, "d_x", &v[2], n) < 0) {
         mp_release_all(v, 3);
         return NULL;
     }
     MP_BEGIN_WORK(n)
-    SELECT_TABLE(elementwise, kind == MP_F64)->gelu_grad(n, v[0].buf, v[1].buf, v[2].buf);
+    SELECT_TABLE(elementwise, kind == MP_F64)->gradient[which](n, v[0].buf, v[1].buf, v[2].buf);
     MP_END_WORK
     mp_release_all(v, 3);
     Py_RETURN_TRUE;
+}
+
+static PyObject *call_gelu_grad(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
+    (void)module;
+    return gradient("gelu_grad", args, nargs, 0);
+}
+
+static PyObject *call_relu_grad(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
+    (void)module;
+    return gradient("relu_grad", args, nargs, 1);
 }
 
 static const char add_rows_doc[] =
@@ -98,6 +108,7 @@ PyMethodDef mp_elementwise_methods[] = {
     MP_FUNCTION("erf", call_erf, "erf(x, out) -> bool"),
     MP_FUNCTION("gelu", call_gelu, "gelu(x, out) -> bool"),
     MP_FUNCTION("gelu_grad", call_gelu_grad, "gelu_grad(x, d_out, d_x) -> bool"),
+    MP_FUNCTION("relu_grad", call_relu_grad, "relu_grad(out, d_out, d_x) -> bool"),
     MP_FUNCTION("add_rows", call_add_rows, add_rows_doc),
     {NULL, NULL, 0, NULL},
 };

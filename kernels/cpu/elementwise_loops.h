@@ -74,6 +74,14 @@ static void NAME(gelu_grad)(ptrdiff_t n, const void *in, const void *d_out, void
     }
 }
 
+/* relu'(x), by the result y = max(x, 0): dy or 0 dy, which keeps what is not a number. */
+static void NAME(relu_grad)(ptrdiff_t n, const void *out, const void *d_out, void *d_in) {
+    const T *y = out, *dy = d_out;
+    T *dx = d_in;
+#pragma omp simd
+    for (ptrdiff_t i = 0; i < n; i++) dx[i] = dy[i] * (T)(y[i] > 0);
+}
+
 /* table[ids[i]] += rows[i]: the gradient of an embedding. ids equal to `skip` are left out; ids are checked by the
  * caller. */
 static void NAME(add_rows)(ptrdiff_t n, ptrdiff_t width, const void *ids, int wide, int64_t skip, const void *rows,
@@ -88,5 +96,5 @@ static void NAME(add_rows)(ptrdiff_t n, ptrdiff_t width, const void *ids, int wi
 }
 
 static const struct elementwise_loops NAME(elementwise) = {
-    {NAME(sigmoid), NAME(silu), NAME(erf), NAME(gelu)}, NAME(gelu_grad), NAME(add_rows),
+    {NAME(sigmoid), NAME(silu), NAME(erf), NAME(gelu)}, {NAME(gelu_grad), NAME(relu_grad)}, NAME(add_rows),
 };

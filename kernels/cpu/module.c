@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 PyObject *mp_zero, *mp_one;
 
 static int isa_level = 0;
@@ -25,6 +29,17 @@ static void isa_detect(void) {
     if (wanted && !strcmp(wanted, "base")) level = 0;
     if (wanted && !strcmp(wanted, "avx2") && level > 1) level = 1;
     isa_level = level;
+#endif
+}
+
+/* Arrays of a few MB come and go with each operator. glibc gives their memory back to the system at once and asks for it
+ * again, and every page of it costs a fault: a fifth of a training step of a small network. These are the limits that glibc
+ * itself comes to as soon as a program has freed an array of 32 MB. What the user has set stays. */
+static void keep_memory(void) {
+#if defined(__GLIBC__)
+    if (getenv("MALLOC_TRIM_THRESHOLD_") || getenv("MALLOC_MMAP_THRESHOLD_") || getenv("GLIBC_TUNABLES")) return;
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, 64 << 20);
 #endif
 }
 
@@ -133,6 +148,7 @@ static struct PyModuleDef module_def = {
 
 PyMODINIT_FUNC PyInit__cpu(void) {
     isa_detect();
+    keep_memory();
     PyObject *module = PyModule_Create(&module_def);
     if (!module) return NULL;
     mp_zero = PyFloat_FromDouble(0.0);
@@ -141,7 +157,7 @@ PyMODINIT_FUNC PyInit__cpu(void) {
         PyModule_AddFunctions(module, mp_softmax_methods) < 0 || PyModule_AddFunctions(module, mp_norm_methods) < 0 ||
         PyModule_AddFunctions(module, mp_conv_methods) < 0 || PyModule_AddFunctions(module, mp_pool_methods) < 0 ||
         PyModule_AddFunctions(module, mp_elementwise_methods) < 0 ||
-        PyModule_AddFunctions(module, mp_chain_methods) < 0) {
+        PyModule_AddFunctions(module, mp_chain_methods) < 0 || PyModule_AddFunctions(module, mp_rnn_methods) < 0) {
         Py_DECREF(module);
         return NULL;
     }

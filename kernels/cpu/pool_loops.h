@@ -63,20 +63,18 @@ INLINE void NAME(max_row)(const struct pool_windows *p, const T *plane, ptrdiff_
     }
 }
 
-/* y = the largest element of each window; index (int32, or NULL) = its position h * width + w in the plane. */
-static void NAME(max_pool)(const struct pool_windows *p, const void *in, void *out, int32_t *index) {
-    const T *plane = in;
-    T *y = out;
-    for (ptrdiff_t k = 0; k < p->planes; k++, plane += p->h * p->w)
-        for (ptrdiff_t i = 0; i < p->oh; i++, y += p->ow) {
-            NAME(max_row)(p, plane, i, 0, p->ow, y, index);
-            if (index) index += p->ow;
-        }
+/* Windows of 2 by 2, side by side, over two rows x0 and x1: their largest elements. */
+static void NAME(max_pairs_plain)(ptrdiff_t n, const T *RESTRICT x0, const T *RESTRICT x1, T *RESTRICT y) {
+    for (ptrdiff_t j = 0; j < n; j++) {
+        const T a = x0[2 * j], b = x0[2 * j + 1], c = x1[2 * j], d = x1[2 * j + 1];
+        const T ab = b > a ? b : a, abc = c > ab ? c : ab;
+        y[j] = d > abc ? d : abc;
+    }
 }
 
-/* One row of the gradient of windows of 2 by 2, side by side: x0 and x1 are the two rows under them. */
-INLINE void NAME(max_pairs_grad)(ptrdiff_t n, const T *RESTRICT x0, const T *RESTRICT x1, const T *RESTRICT dy, T *RESTRICT dx0,
-                                 T *RESTRICT dx1) {
+/* The gradient of that: dx0 and dx1 are the two rows. */
+static void NAME(max_pairs_grad_plain)(ptrdiff_t n, const T *RESTRICT x0, const T *RESTRICT x1, const T *RESTRICT dy,
+                                       T *RESTRICT dx0, T *RESTRICT dx1) {
     for (ptrdiff_t j = 0; j < n; j++) {
         const T a = x0[2 * j], b = x0[2 * j + 1], c = x1[2 * j], d = x1[2 * j + 1];
         const T ab = b > a ? b : a, abc = c > ab ? c : ab;
@@ -88,12 +86,99 @@ INLINE void NAME(max_pairs_grad)(ptrdiff_t n, const T *RESTRICT x0, const T *RES
     }
 }
 
+#if !T_IS_DOUBLE && (defined(__GNUC__) || defined(__clang__)) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+/* Both in vectors of `bytes`, for at least as many windows as these hold: the two columns of a window are the halves of one
+ * 64-bit number. The last vector begins early, so that it ends with the row. */
+#define PAIRS(bytes)                                                                                                   \
+    typedef float NAME(real_##bytes) __attribute__((vector_size(bytes)));                                              \
+    typedef int32_t NAME(mask_##bytes) __attribute__((vector_size(bytes)));                                            \
+    typedef uint64_t NAME(wide_##bytes) __attribute__((vector_size(bytes)));                                           \
+    typedef uint64_t NAME(memory_##bytes) __attribute__((vector_size(bytes), aligned(4), may_alias));                  \
+    typedef uint32_t NAME(half_##bytes) __attribute__((vector_size(bytes / 2), aligned(4), may_alias));                \
+    INLINE void NAME(pairs_##bytes)(int is_grad, ptrdiff_t n, const float *x0, const float *x1, float *y, const float *dy, \
+                                    float *dx0, float *dx1) {                                                          \
+        typedef NAME(real_##bytes) real;                                                                               \
+        typedef NAME(mask_##bytes) mask;                                                                               \
+        typedef NAME(wide_##bytes) wide;                                                                               \
+        typedef NAME(memory_##bytes) memory;                                                                           \
+        typedef NAME(half_##bytes) half;                                                                               \
+        const ptrdiff_t step = bytes / 8;                                                                              \
+        const wide low = (wide){0} + 0xffffffffu;                                                                      \
+        for (ptrdiff_t j = 0; j < n; j += step) {                                                                      \
+            if (j > n - step) j = n - step;                                                                            \
+            const wide r0 = *(const memory *)(x0 + 2 * j), r1 = *(const memory *)(x1 + 2 * j);                         \
+            const wide a = (r0 & low) | (r0 << 32), b = (r0 & ~low) | (r0 >> 32);                                      \
+            const wide c = (r1 & low) | (r1 << 32), d = (r1 & ~low) | (r1 >> 32);                                      \
+            const mask b_wins = (real)b > (real)a;                                                                     \
+            const wide ab = ((wide)b_wins & b) | (~(wide)b_wins & a);                                                  \
+            const mask c_wins = (real)c > (real)ab;                                                                    \
+            const wide abc = ((wide)c_wins & c) | (~(wide)c_wins & ab);                                                \
+            const wide is_d = (wide)(mask)((real)d > (real)abc), first = ~((wide)c_wins | is_d);                       \
+            if (!is_grad) {                                                                                            \
+                *(half *)(y + j) = __builtin_convertvector((is_d & d) | (~is_d & abc), half);                          \
+                continue;                                                                                              \
+            }                                                                                                          \
+            wide g = __builtin_convertvector(*(const half *)(dy + j), wide);                                           \
+            g |= g << 32;                                                                                              \
+            *(memory *)(dx0 + 2 * j) = g & first & ((wide)b_wins ^ low);                                               \
+            *(memory *)(dx1 + 2 * j) = g & ((low & (wide)c_wins & ~is_d) | (~low & is_d));                             \
+        }                                                                                                              \
+    }                                                                                                                  \
+    static void NAME(max_pairs_##bytes)(ptrdiff_t n, const float *x0, const float *x1, float *y) {                     \
+        NAME(pairs_##bytes)(0, n, x0, x1, y, NULL, NULL, NULL);                                                        \
+    }                                                                                                                  \
+    static void NAME(max_pairs_grad_##bytes)(ptrdiff_t n, const float *x0, const float *x1, const float *dy, float *dx0, \
+                                             float *dx1) {                                                             \
+        NAME(pairs_##bytes)(1, n, x0, x1, NULL, dy, dx0, dx1);                                                         \
+    }
+PAIRS(16)
+#if VECTOR_BYTES >= 32
+PAIRS(32)
+#endif
+#if VECTOR_BYTES >= 64
+PAIRS(64)
+#endif
+#undef PAIRS
+
+/* The widest vectors that n windows fill. */
+#if VECTOR_BYTES >= 64
+#define WIDEST(name, n)                                                                                                \
+    ((n) >= 8 ? &NAME(name##_64) : (n) >= 4 ? &NAME(name##_32) : (n) >= 2 ? &NAME(name##_16) : &NAME(name##_plain))
+#elif VECTOR_BYTES >= 32
+#define WIDEST(name, n) ((n) >= 4 ? &NAME(name##_32) : (n) >= 2 ? &NAME(name##_16) : &NAME(name##_plain))
+#else
+#define WIDEST(name, n) ((n) >= 2 ? &NAME(name##_16) : &NAME(name##_plain))
+#endif
+#else
+#define WIDEST(name, n) (&NAME(name##_plain))
+#endif
+
 /* Whether no two windows meet and all have two rows and two columns. */
 static int NAME(all_pairs)(const struct pool_windows *p) {
     if (!p->regular || p->kw != 2 || p->sw != 2) return 0;
     for (ptrdiff_t i = 0; i < p->oh; i++)
         if (p->h1[i] - p->h0[i] != 2 || (i && p->h0[i] < p->h1[i - 1])) return 0;
     return 1;
+}
+
+/* y = the largest element of each window; index (int32, or NULL) = its position h * width + w in the plane. */
+static void NAME(max_pool)(const struct pool_windows *p, const void *in, void *out, int32_t *index) {
+    const T *plane = in;
+    T *y = out;
+    if (!index && NAME(all_pairs)(p)) {
+        void (*const pairs)(ptrdiff_t, const T *, const T *, T *) = WIDEST(max_pairs, p->ow);
+        for (ptrdiff_t k = 0; k < p->planes; k++, plane += p->h * p->w)
+            for (ptrdiff_t i = 0; i < p->oh; i++, y += p->ow) {
+                const T *first = plane + p->h0[i] * p->w + p->w0[0];
+                pairs(p->ow, first, first + p->w, y);
+            }
+        return;
+    }
+    for (ptrdiff_t k = 0; k < p->planes; k++, plane += p->h * p->w)
+        for (ptrdiff_t i = 0; i < p->oh; i++, y += p->ow) {
+            NAME(max_row)(p, plane, i, 0, p->ow, y, index);
+            if (index) index += p->ow;
+        }
 }
 
 /* dx = dy at the largest element of each window, 0 elsewhere; windows that share it add up. */
@@ -103,13 +188,15 @@ static void NAME(max_pool_grad)(const struct pool_windows *p, const void *in, co
     int32_t index[CHUNK];
     const T *plane = in, *dy = d_out;
     T *dx = d_in;
-    memset(dx, 0, (size_t)(p->planes * p->h * p->w) * sizeof(T));
     const int pairs = NAME(all_pairs)(p);
+    void (*const pairs_grad)(ptrdiff_t, const T *, const T *, const T *, T *, T *) = WIDEST(max_pairs_grad, p->ow);
+    if (!pairs || p->h != 2 * p->oh || p->w != 2 * p->ow)
+        memset(dx, 0, (size_t)(p->planes * p->h * p->w) * sizeof(T)); /* else every element is written below */
     for (ptrdiff_t k = 0; k < p->planes; k++, plane += p->h * p->w, dx += p->h * p->w)
         for (ptrdiff_t i = 0; i < p->oh; i++, dy += p->ow) {
             if (pairs) {
                 const ptrdiff_t first = p->h0[i] * p->w + p->w0[0], second = first + p->w;
-                NAME(max_pairs_grad)(p->ow, plane + first, plane + second, dy, dx + first, dx + second);
+                pairs_grad(p->ow, plane + first, plane + second, dy, dx + first, dx + second);
                 continue;
             }
             for (ptrdiff_t from = 0; from < p->ow; from += CHUNK) {
@@ -168,6 +255,8 @@ static void NAME(avg_pool_grad)(const struct pool_windows *p, const void *d_out,
                     for (ptrdiff_t w = p->w0[j]; w < p->w1[j]; w++) plane[h * p->w + w] += share;
                 }
 }
+
+#undef WIDEST
 
 static const struct pool_loops NAME(pool) = {
     NAME(max_pool), NAME(max_pool_grad), NAME(avg_pool), NAME(avg_pool_grad),

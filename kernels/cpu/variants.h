@@ -7,7 +7,8 @@
  *     #include "variants.h"
  *
  * after which `NAME(x)` exists as x_f32_base, x_f64_base, x_f32_avx2, ... and SELECT_TABLE picks by element type and by
- * the level that mp_isa() found in the processor at load time. The compiler's own vectoriser does the rest.
+ * the level that mp_isa() found in the processor at load time. The compiler's own vectoriser does the rest; loops that
+ * hold vectors themselves find the width in VECTOR_BYTES.
  * A family that gains nothing from 512-bit vectors defines MP_MAX_ISA 1 beforehand.
  * This file has no include guard on purpose: each family includes it once.
  */
@@ -23,8 +24,10 @@
 #define NAME(x) CAT(x, TYPE, ISA)
 
 #define ISA base
+#define VECTOR_BYTES 16
 #include "each_type.h"
 #undef ISA
+#undef VECTOR_BYTES
 
 #ifndef MP_MAX_ISA
 #define MP_MAX_ISA 2
@@ -38,8 +41,10 @@
 #pragma GCC target("avx2,fma")
 #endif
 #define ISA avx2
+#define VECTOR_BYTES 32
 #include "each_type.h"
 #undef ISA
+#undef VECTOR_BYTES
 #ifdef __clang__
 #pragma clang attribute pop
 #else
@@ -56,8 +61,10 @@
 #pragma GCC target("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl,prefer-vector-width=512")
 #endif
 #define ISA avx512
+#define VECTOR_BYTES 64
 #include "each_type.h"
 #undef ISA
+#undef VECTOR_BYTES
 #ifdef __clang__
 #pragma clang attribute pop
 #else

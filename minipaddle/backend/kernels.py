@@ -66,13 +66,27 @@ Convolution and pooling, NCHW
     conv2d(x, weight, strides, paddings, dilations, groups) -> y | None
     conv2d_grad(x, weight, d_y, strides, paddings, dilations, groups, need_x=True, need_weight=True)
         -> (d_x | None, d_weight | None) | None
-        Matrix products over im2col, one per image and group, or direct loops where the groups are single channels.
+        Direct loops; matrix products over the image itself for kernels of one place, and over im2col for gradients with a
+        stride or with few places.
     max_pool2d(x, ksize, strides, paddings, ceil_mode=False, adaptive=False, return_index=False)
         -> y | (y, index) | None          index: int32, position h * W + w of the first largest element in its plane
     max_pool2d_grad(x, d_y, ksize, strides, paddings, ceil_mode=False, adaptive=False) -> d_x | None
     avg_pool2d(x, ksize, strides, paddings, ceil_mode=False, exclusive=True, adaptive=False) -> y | None
     avg_pool2d_grad(shape, d_y, ksize, strides, paddings, ceil_mode=False, exclusive=True, adaptive=False) -> d_x | None
         adaptive: ksize is the size of the output; strides and paddings are not looked at.
+
+Recurrent layers
+----------------
+    rnn(mode, backwards, driven, weight, bias, mask, h, c, gates, extra, states) -> (h, c | None) | None
+        All steps of one direction of one layer. mode: "LSTM", "GRU", "RNN_TANH" or "RNN_RELU". driven: what the inputs give to
+        the gates [time, batch, gates * n]; weight [gates * n, n], bias [gates * n] or None; mask [time, batch, 1], 0 beyond
+        the end of a sequence, or None; first states h and c [batch, n]. Written: gates and extra of each step, and the states
+        h after it [time, batch, n]. Gives the last states.
+    rnn_grad(mode, backwards, d_out, weight, mask, h, c, gates, extra, states, cells, d_h, d_c)
+        -> (d_x, d_hidden, d_h, d_c | None) | None
+        d_out [time, batch, n]; d_h and d_c belong to the last states in the arguments, to the first in the result; cells: c
+        after each step. d_x and d_hidden are the gradients of both shares of the gates, one array where they are equal.
+    Both answer None where matrix products are large enough for BLAS to be faster.
 
 Elementwise and embedding
 -------------------------
@@ -82,6 +96,7 @@ Elementwise and embedding
         operands broadcast; out may be the first operand that has the shape of the result.
     sigmoid(x, out=None), silu(x, out=None), erf(x, out=None), gelu(x, out=None) -> array | None      out may be x
     gelu_grad(x, d_out) -> array | None                                                               the exact gelu
+    relu_grad(out, d_out) -> array | None                                                             out = relu(x)
     add_rows(table, ids, rows, skip=None) -> bool
         table[ids[i]] += rows[i] in place, except where ids[i] == skip; IndexError for an id outside the table.
 """
@@ -89,6 +104,7 @@ Elementwise and embedding
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -383,6 +399,20 @@ def _is_pointwise(x: Any, g: tuple[int, ...]) -> bool:
     return g[6:12] == (1, 1, 1, 1, 0, 0) and g[14:] == x.shape[2:] and x.flags.c_contiguous
 
 
+@lru_cache(maxsize=1)
+def _blas_threads() -> int:
+    """How many threads BLAS uses, as far as the environment tells."""
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        if os.environ.get(name, "").isdecimal():
+            return int(os.environ[name])
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _better_shared(weight: Any, groups: int, places: int) -> bool:
+    """Whether BLAS, which shares large products among cores, makes up for the copying of im2col; the loops here use one."""
+    return groups == 1 and weight.size * places > 1 << 26 and _blas_threads() >= 4
+
+
 @_kernel
 def conv2d(
     x: Any, weight: Any, strides: Sequence[int], paddings: Sequence[int], dilations: Sequence[int], groups: int
@@ -395,10 +425,16 @@ def conv2d(
     y = np.empty((x.shape[0], weight.shape[0], g[14], g[15]), x.dtype)
     if _is_depthwise(weight, groups):
         return y if _cpu.conv(x, weight, y, g) else None
-    by_group = (groups, weight.shape[0] // groups)
+    by_group, places = (groups, weight.shape[0] // groups), x.shape[0] * g[14] * g[15]
     kernel, rows = weight.reshape(*by_group, -1), y.reshape(x.shape[0], *by_group, -1)
     if _is_pointwise(x, g):
-        np.matmul(kernel, x.reshape(x.shape[0], groups, kernel.shape[2], -1), out=rows)
+        # BLAS packs what it multiplies: that pays for images that no cache holds, and fills its vectors with tiny ones
+        area = g[14] * g[15]
+        held = 16 <= area and (x.shape[1] + weight.shape[0]) * area * x.itemsize <= 2 * _CACHE
+        if not (held and _cpu.conv_flat(x, weight, y, g)):
+            np.matmul(kernel, x.reshape(x.shape[0], groups, kernel.shape[2], -1), out=rows)
+        return y
+    if not _better_shared(weight, groups, places) and _cpu.conv_flat(x, weight, y, g):
         return y
     for n0, n1, oh0, oh1, columns in _parts(kernel.shape[2], x.dtype, g):
         at = slice(oh0 * g[15], oh1 * g[15])
@@ -487,6 +523,15 @@ def conv2d_grad(
                 by_row = rows[:, group].swapaxes(0, 1).reshape(by_group[1], -1)
                 np.matmul(by_row, cols[:, group].swapaxes(0, 1).reshape(kernel.shape[2], -1).T, out=total[group])
         return d_x, d_weight
+    # the direct loops turn the weights round first, and add to all of their gradients once a part: places enough must share that
+    places = x.shape[0] * g[14] * g[15]
+    shared = _better_shared(weight, groups, places)
+    if need_x and places >= 100 and not shared and _cpu.conv_flat_grad_input(weight, d_y, d_x, g):
+        need_x = False
+    if need_weight and weight.size <= 4000 * places and not shared and _cpu.conv_flat_grad_weight(x, d_y, d_weight, g):
+        need_weight = False
+    if not need_x and not need_weight:
+        return d_x, d_weight
     total = np.zeros(kernel.shape, x.dtype) if need_weight else None
     if need_x:
         d_x.fill(0)  # type: ignore[union-attr]
@@ -506,7 +551,7 @@ def conv2d_grad(
                 np.matmul(kernel[group].T, d_rows, out=columns)
                 if not _cpu.col2im_part(columns, d_x, *part):
                     return None
-    return d_x, None if total is None else total.reshape(weight.shape)
+    return d_x, d_weight if total is None else total.reshape(weight.shape)
 
 
 # ---- Pooling ---------------------------------------------------------------------------------------------------------
@@ -609,6 +654,50 @@ def avg_pool2d_grad(
     return d_x if _cpu.avg_pool_grad(np.ascontiguousarray(d_y), d_x, *plan) else None
 
 
+# ---- Recurrent layers ------------------------------------------------------------------------------------------------
+
+_MODES = {"LSTM": 0, "GRU": 1, "RNN_TANH": 2, "RNN_RELU": 3}
+
+
+def _serves_rnn(gates: Any, h: Any) -> bool:
+    """Beyond about 2 ** 25 products a step BLAS gains more by its threads than it loses by a call for each step."""
+    served = type(gates) is np.ndarray and type(h) is np.ndarray and gates.size > 0
+    return served and h.size * gates.shape[-1] < 1 << 25
+
+
+@_kernel
+def rnn(
+    mode: str, backwards: bool, driven: Any, weight: Any, bias: Any, mask: Any, h: Any, c: Any, gates: Any, extra: Any,
+    states: Any,
+) -> Any:  # fmt: skip
+    """All steps of one direction of a recurrent layer: the last states."""
+    if not _serves_rnn(driven, h):
+        return None
+    c_last = None if c is None else np.empty(c.shape, c.dtype)
+    sizes = (_MODES[mode], backwards, *states.shape)
+    if not _cpu.rnn(driven, weight, bias, mask, h, c, gates, extra if extra.size else None, states, c_last, *sizes):
+        return None
+    return states[0 if backwards else -1], c_last
+
+
+@_kernel
+def rnn_grad(
+    mode: str, backwards: bool, d_out: Any, weight: Any, mask: Any, h: Any, c: Any, gates: Any, extra: Any, states: Any,
+    cells: Any, d_h: Any, d_c: Any,
+) -> Any:  # fmt: skip
+    """Gradients of the steps: of both shares of the gates and of the first states."""
+    if not _serves_rnn(gates, h) or type(d_out) is not np.ndarray:
+        return None
+    d_x = np.empty(gates.shape, gates.dtype)
+    d_hidden = np.empty(gates.shape, gates.dtype) if mode == "GRU" else d_x
+    d_h, d_c = d_h.copy(), None if d_c is None else d_c.copy()
+    done = _cpu.rnn_grad(
+        np.ascontiguousarray(d_out), weight, mask, h, c, gates, extra if extra.size else None, states, cells, d_x, d_hidden,
+        d_h, d_c, _MODES[mode], backwards, *states.shape,
+    )  # fmt: skip
+    return (d_x, d_hidden, d_h, d_c) if done else None
+
+
 # ---- Elementwise and embedding ---------------------------------------------------------------------------------------
 
 
@@ -641,6 +730,15 @@ def gelu_grad(x: Any, d_out: Any) -> Any:
         return None
     d_x = np.empty(x.shape, x.dtype)
     return d_x if _cpu.gelu_grad(x, d_out, d_x) else None
+
+
+@_kernel
+def relu_grad(out: Any, d_out: Any) -> Any:
+    """Gradient of relu, from its output."""
+    if type(out) is not np.ndarray or type(d_out) is not np.ndarray:
+        return None
+    d_x = np.empty(out.shape, out.dtype)
+    return d_x if _cpu.relu_grad(out, d_out, d_x) else None
 
 
 @_kernel

@@ -37,7 +37,12 @@ def clamped(xp: Any, x: Any, low: float, high: float) -> Any:
     return xp.minimum(xp.maximum(x, const(x, low)), const(x, high))
 
 
-relu = unary("relu", lambda xp, x: xp.maximum(x, const(x, 0)), lambda xp, out, d: d * (out > 0), "Out")
+def _relu_back(xp: Any, out: Any, d: Any) -> Any:
+    found = by_kernel("relu_grad", out, d)
+    return d * (out > 0) if found is None else found
+
+
+relu = unary("relu", lambda xp, x: xp.maximum(x, const(x, 0)), _relu_back, "Out")
 
 
 def _sigmoid(xp: Any, x: Any) -> Any:

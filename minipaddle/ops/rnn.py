@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import rng
-from .activation import logistic
+from .activation import by_kernel, logistic
 from .elementwise import const
 from .registry import Spec, op
 from .shapes import product
@@ -222,6 +222,65 @@ def _dropout(x: Any, mask: Any, p: float) -> Any:
     return x * mask.astype(x.dtype) * const(x, 0.0 if p >= 1 else 1 / (1 - p))
 
 
+def _run(
+    xp: Any, cell: _Cell, backwards: bool, driven: Any, weight: Any, bias: Any, mask: Any, h: Any, c: Any, kept: _Kept
+) -> tuple[Any, Any]:
+    """All steps of one direction of one layer: the last states."""
+    turned = weight.T
+    for t in _order(driven.shape[0], backwards):
+        h_new, c_new = cell.forward(xp, driven[t], _plus(h @ turned, bias), h, c, kept.gates[t], kept.extra[t])
+        if mask is not None:
+            m = mask[t]
+            h_new = h + m * (h_new - h)
+            c_new = None if c is None else c + m * (c_new - c)
+        h, c = h_new, c_new
+        kept.h[t] = h
+    return h, c
+
+
+def _run_back(
+    xp: Any,
+    cell: _Cell,
+    backwards: bool,
+    wanted: Any,
+    weight: Any,
+    mask: Any,
+    h_before: Any,
+    c_before: Any,
+    kept: _Kept,
+    d_h: Any,
+    d_c: Any,
+) -> tuple[Any, Any, Any, Any]:
+    """Gradients of the gates, by the inputs' share and by the states' share, and of the first states."""
+    d_x = xp.empty(kept.gates.shape, kept.gates.dtype)
+    d_hidden = xp.empty_like(d_x)
+    for t in _order(kept.gates.shape[0], not backwards):
+        d_h = d_h + wanted[t]
+        d_h_new, d_c_new = d_h, d_c
+        if mask is not None:
+            d_h_new = d_h * mask[t]
+            d_c_new = None if d_c is None else d_c * mask[t]
+        direct, d_c_old = cell.backward(
+            xp,
+            d_h_new,
+            d_c_new,
+            h_before[t],
+            None if c_before is None else c_before[t],
+            kept.gates[t],
+            kept.extra[t],
+            d_x[t],
+            d_hidden[t],
+        )
+        d_old = d_hidden[t] @ weight
+        if direct is not None:
+            d_old = d_old + direct
+        if mask is not None:
+            d_old = d_old + (d_h - d_h_new)
+            d_c_old = None if d_c is None else d_c_old + (d_c - d_c_new)
+        d_h, d_c = d_old, d_c_old
+    return d_x, d_hidden, d_h, d_c
+
+
 @op(
     "rnn",
     "Input, PreState*, WeightList*, SequenceLength? -> Out, DropoutState~, State*, Reserve~",
@@ -269,22 +328,22 @@ def rnn(
             row = layer * directions + direction
             kept = _Kept(reserve, cell, row, rows, steps, batch, n)
             b_x, b_h = _biases(weights, rows, row)
-            driven = _plus(flat @ weights[2 * row].T, b_x).reshape(steps, batch, -1)
-            w_h = weights[2 * row + 1].T
+            driven = flat @ weights[2 * row].T
+            if b_x is not None:
+                driven += b_x
+            driven = driven.reshape(steps, batch, -1)
             h, c = states[0][row], states[1][row] if cell.states == 2 else None
-            for t in _order(steps, direction == 1):
-                h_new, c_new = cell.forward(xp, driven[t], _plus(h @ w_h, b_h), h, c, kept.gates[t], kept.extra[t])
-                if mask is not None:
-                    m = mask[t]
-                    h_new = h + m * (h_new - h)
-                    c_new = None if c is None else c + m * (c_new - c)
-                h, c = h_new, c_new
-                kept.h[t] = h
+            args = (driven, weights[2 * row + 1], b_h, mask, h, c, kept)
+            h, c = by_kernel("rnn", mode, direction == 1, *args[:-1], kept.gates, kept.extra, kept.h) or _run(
+                xp, cell, direction == 1, *args
+            )
             last[0].append(h)
             if c is not None:
                 last[1].append(c)
             parts.append(kept.h if mask is None else kept.h * mask)
-        out = xp.concatenate(parts, axis=2) if directions == 2 else parts[0].copy()
+        out = xp.concatenate(parts, axis=2) if directions == 2 else parts[0]
+    if directions == 1 and mask is None:
+        out = out.copy()  # not a view of what is kept
     return out, dropped, [xp.stack(s) for s in last], reserve
 
 
@@ -306,6 +365,7 @@ def _(
     hidden_size: int = 100,
     num_layers: int = 1,
     mode: str = "RNN_TANH",
+    needs: tuple[bool, ...] = (True, True, True),
 ):
     cell, directions, n = _cell_of(mode), 2 if is_bidirec else 1, hidden_size
     rows = num_layers * directions
@@ -328,65 +388,55 @@ def _(
         for direction in range(directions):
             row = layer * directions + direction
             kept, w_h = keeps[row], weights[2 * row + 1]
-            d_x = xp.empty((steps, batch, cell.gates * n), x.dtype)
-            d_hidden = xp.empty_like(d_x)
             d_h = d_states[0][row]
             d_c = d_states[1][row] if cell.states == 2 else None
             wanted = d_out[:, :, direction * n : (direction + 1) * n]
             if mask is not None:
                 wanted = wanted * mask
-            # states before each step
-            h0 = xp.expand_dims(states[0][row], 0)
-            h_before = xp.concatenate([kept.h[1:], h0] if direction else [h0, kept.h[:-1]], axis=0)
-            c_before = None
-            if d_c is not None:
-                c0 = xp.expand_dims(states[1][row], 0)
-                cells = _carried(xp, kept.extra, c0, mask, direction == 1) if mask is not None else kept.extra
-                c_before = xp.concatenate([cells[1:], c0] if direction else [c0, cells[:-1]], axis=0)
-            for t in _order(steps, direction == 0):
-                d_h = d_h + wanted[t]
-                d_h_new, d_c_new = d_h, d_c
-                if mask is not None:
-                    d_h_new = d_h * mask[t]
-                    d_c_new = None if d_c is None else d_c * mask[t]
-                direct, d_c_old = cell.backward(
-                    xp,
-                    d_h_new,
-                    d_c_new,
-                    h_before[t],
-                    None if c_before is None else c_before[t],
-                    kept.gates[t],
-                    kept.extra[t],
-                    d_x[t],
-                    d_hidden[t],
-                )
-                d_old = d_hidden[t] @ w_h
-                if direct is not None:
-                    d_old = d_old + direct
-                if mask is not None:
-                    d_old = d_old + (d_h - d_h_new)
-                    d_c_old = None if d_c is None else d_c_old + (d_c - d_c_new)
-                d_h, d_c = d_old, d_c_old
+            h0, c0 = states[0][row], states[1][row] if cell.states == 2 else None
+            cells = None
+            if c0 is not None:
+                cells = kept.extra if mask is None else _carried(xp, kept.extra, c0, mask, direction == 1)
+            found = by_kernel(
+                "rnn_grad", mode, direction == 1, wanted, w_h, mask, h0, c0, kept.gates, kept.extra, kept.h, cells, d_h, d_c
+            )
+            h_before = _before(xp, kept.h, h0, direction == 1)
+            if found is None:
+                c_before = None if c0 is None else _before(xp, cells, c0, direction == 1)
+                found = _run_back(xp, cell, direction == 1, wanted, w_h, mask, h_before, c_before, kept, d_h, d_c)
+            d_x, d_hidden, d_h, d_c = found
             d_first[0][row] = d_h
             if d_c is not None:
                 d_first[1][row] = d_c
-            d_x, d_hidden = d_x.reshape(steps * batch, -1), d_hidden.reshape(steps * batch, -1)
+            same = d_hidden is d_x
+            d_x = d_x.reshape(steps * batch, -1)
+            d_hidden = d_x if same else d_hidden.reshape(steps * batch, -1)
             d_weights[2 * row] = d_x.T @ flat
             d_weights[2 * row + 1] = d_hidden.T @ h_before.reshape(steps * batch, n)
             if len(weights) == 4 * rows:
-                d_weights[2 * rows + 2 * row] = d_x.sum(axis=0)
-                d_weights[2 * rows + 2 * row + 1] = d_hidden.sum(axis=0)
-            part = d_x @ weights[2 * row]
-            d_flat = part if d_flat is None else d_flat + part
+                d_bias = d_x.sum(axis=0)
+                d_weights[2 * rows + 2 * row] = d_bias
+                d_weights[2 * rows + 2 * row + 1] = d_bias.copy() if same else d_hidden.sum(axis=0)
+            if layer or needs[0]:
+                part = d_x @ weights[2 * row]
+                d_flat = part if d_flat is None else d_flat + part
+        if d_flat is None:
+            return None, [xp.stack(d) for d in d_first], d_weights
         d_out = d_flat.reshape(steps, batch, -1)
         if layer and drops:
             d_out = _dropout(d_out, dropped[layer - 1], dropout_prob)
     return d_out, [xp.stack(d) for d in d_first], d_weights
 
 
+def _before(xp: Any, after: Any, first: Any, backwards: bool) -> Any:
+    """The states before each step, from those after each and the first."""
+    first = xp.expand_dims(first, 0)
+    return xp.concatenate([after[1:], first] if backwards else [first, after[:-1]], axis=0)
+
+
 def _carried(xp: Any, cells: Any, c0: Any, mask: Any, backwards: bool) -> Any:
     """The cells after each step with those beyond the end of a sequence left as they were."""
-    c = c0[0]
+    c = c0
     found = xp.empty_like(cells)
     for t in _order(cells.shape[0], backwards):
         c = c + mask[t] * (cells[t] - c)

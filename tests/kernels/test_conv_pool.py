@@ -7,6 +7,8 @@ import math
 import numpy as np
 import pytest
 
+from minipaddle.backend import kernels
+
 DTYPES = ["float32", "float64"]
 
 
@@ -32,6 +34,21 @@ CONVS = [
     ((2, 4, 5, 5), 3, 1, (1, 1), (3, 3), (0, 0, 0, 0), (1, 1)),
     ((1, 2, 3, 3), 2, 1, (2, 2), (1, 1), (5, 5, 5, 5), (3, 3)),
     ((1, 9, 4, 40), 3, 1, (4, 4), (1, 4), (0, 0, 0, 0), (1, 1)),
+    # several parts: rows of one image, and images; more weights per channel than are taken at once
+    ((1, 32, 47, 45), 33, 1, (3, 3), (1, 1), (1, 1, 1, 1), (1, 1)),
+    ((1, 32, 95, 91), 31, 1, (3, 3), (2, 2), (1, 1, 1, 1), (1, 1)),
+    ((37, 16, 9, 11), 17, 1, (3, 3), (1, 1), (1, 1, 1, 1), (1, 1)),
+    ((3, 40, 7, 7), 9, 1, (3, 3), (1, 1), (1, 1, 1, 1), (1, 1)),
+    # padding that differs by side, or exceeds what a gradient can turn round; dilation and groups over several images
+    ((3, 2, 7, 6), 7, 1, (3, 3), (1, 1), (2, 0, 0, 1), (1, 1)),
+    ((3, 2, 7, 6), 7, 1, (2, 3), (1, 1), (3, 3, 4, 4), (1, 1)),
+    ((3, 6, 13, 10), 15, 3, (3, 2), (1, 1), (2, 2, 1, 2), (2, 3)),
+    ((2, 6, 13, 10), 9, 3, (3, 3), (1, 3), (1, 1, 1, 1), (1, 2)),
+    ((2, 3, 20, 21), 8, 1, (7, 7), (2, 2), (3, 3, 3, 3), (1, 1)),
+    # kernels of one place: with and without a whole vector of places, and with a stride
+    ((2, 5, 6, 7), 11, 1, (1, 1), (1, 1), (0, 0, 0, 0), (1, 1)),
+    ((2, 6, 3, 3), 4, 2, (1, 1), (1, 1), (0, 0, 0, 0), (1, 1)),
+    ((2, 6, 9, 9), 4, 2, (1, 1), (2, 2), (0, 0, 0, 0), (1, 1)),
 ]
 
 
@@ -46,22 +63,25 @@ def patches(x, ksize, strides, paddings, dilations):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("case", CONVS, ids=str)
-def test_convolution(kernel, dtype, case):
+@pytest.mark.parametrize("by_blas", [False, True])
+def test_convolution(kernel, dtype, case, by_blas, monkeypatch):
+    if by_blas:  # as for large products on many cores
+        monkeypatch.setattr(kernels, "_better_shared", lambda *_: True)
     shape, out_channels, groups, ksize, strides, paddings, dilations = case
     x = normal(shape, dtype)
     weight = normal((out_channels, shape[1] // groups, *ksize), dtype, 1)
     windows = patches(x.astype("float64"), ksize, strides, paddings, dilations)
     n, c, oh, ow = windows.shape[:4]
     grouped = windows.reshape(n, groups, c // groups, oh, ow, *ksize)
-    kernels = weight.reshape(groups, out_channels // groups, c // groups, *ksize).astype("float64")
-    expected = np.einsum("ngchwij,gocij->ngohw", grouped, kernels).reshape(n, out_channels, oh, ow)
+    filters = weight.reshape(groups, out_channels // groups, c // groups, *ksize).astype("float64")
+    expected = np.einsum("ngchwij,gocij->ngohw", grouped, filters).reshape(n, out_channels, oh, ow)
     close(kernel("conv2d")(x, weight, strides, paddings, dilations, groups), expected, dtype, 20)
 
     d_y = normal(expected.shape, dtype, 2)
     d_x, d_weight = kernel("conv2d_grad")(x, weight, d_y, strides, paddings, dilations, groups)
     spread = d_y.reshape(n, groups, -1, oh, ow).astype("float64")
     close(d_weight, np.einsum("ngchwij,ngohw->gocij", grouped, spread).reshape(weight.shape), dtype, 80)
-    d_windows = np.einsum("ngohw,gocij->ngchwij", spread, kernels).reshape(windows.shape)
+    d_windows = np.einsum("ngohw,gocij->ngchwij", spread, filters).reshape(windows.shape)
     padded = np.zeros((n, c, shape[2] + sum(paddings[:2]), shape[3] + sum(paddings[2:])))
     for i in range(ksize[0]):
         for j in range(ksize[1]):
@@ -103,6 +123,12 @@ POOLS = [
     ((1, 1, 10, 600), (2, 2), (2, 2), (0, 0, 0, 0), False, False),
     ((2, 3, 7, 5), (3, 2), (1, 1), (0, 0, 0, 0), False, True),
     ((2, 3, 3, 3), (5, 1), (1, 1), (0, 0, 0, 0), False, True),
+    # windows side by side, of many widths
+    ((1, 2, 4, 46), (2, 2), (2, 2), (0, 0, 0, 0), False, False),
+    ((1, 2, 5, 28), (2, 2), (2, 2), (0, 0, 0, 0), False, False),
+    ((2, 1, 6, 13), (2, 2), (2, 2), (0, 0, 0, 0), False, False),
+    ((2, 1, 4, 4), (2, 2), (2, 2), (0, 0, 0, 0), False, False),
+    ((2, 1, 4, 2), (2, 2), (2, 2), (0, 0, 0, 0), False, False),
 ]
 
 
@@ -173,6 +199,10 @@ def test_elementwise(kernel, dtype):
         density = np.exp(-wide * wide / 2) / math.sqrt(2 * math.pi)
         d_y = normal(x.shape, dtype, 1)
         close(kernel("gelu_grad")(x, d_y)[:-2], (d_y * (normal_cdf + wide * density))[:-2], dtype, 3)
+    y = np.maximum(x, 0)
+    np.testing.assert_array_equal(kernel("relu_grad")(y, d_y), d_y * (y > 0))
+    assert np.isnan(kernel("relu_grad")(y[:1], np.array([np.nan], dtype)))[0]
+    assert kernel("relu_grad")(y[::2], d_y[::2]) is None
     for name in ("sigmoid", "silu", "erf", "gelu"):
         copy = x.copy()
         assert kernel(name)(copy, out=copy) is copy

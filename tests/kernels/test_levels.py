@@ -22,7 +22,7 @@ def test_lower_level(kernel, level):
         pytest.skip("already running at a chosen level")
     if LEVELS.index(kernels.isa()) <= LEVELS.index(level):
         pytest.skip(f"this processor runs the other tests at level {kernels.isa()!r}")
-    files = ["test_optim.py", "test_last_axis.py", "test_conv_pool.py"]
+    files = ["test_optim.py", "test_last_axis.py", "test_conv_pool.py", "test_rnn.py"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(f"tests/kernels/{name}" for name in files)],
         cwd=ROOT, env={**os.environ, "MINIPADDLE_KERNELS_ISA": level}, capture_output=True, text=True, timeout=300,
