@@ -4,10 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
-
 PyObject *mp_zero, *mp_one;
 
 static int isa_level = 0;
@@ -29,17 +25,6 @@ static void isa_detect(void) {
     if (wanted && !strcmp(wanted, "base")) level = 0;
     if (wanted && !strcmp(wanted, "avx2") && level > 1) level = 1;
     isa_level = level;
-#endif
-}
-
-/* Arrays of a few MB come and go with each operator. glibc gives their memory back to the system at once and asks for it
- * again, and every page of it costs a fault: a fifth of a training step of a small network. These are the limits that glibc
- * itself comes to as soon as a program has freed an array of 32 MB. What the user has set stays. */
-static void keep_memory(void) {
-#if defined(__GLIBC__)
-    if (getenv("MALLOC_TRIM_THRESHOLD_") || getenv("MALLOC_MMAP_THRESHOLD_") || getenv("GLIBC_TUNABLES")) return;
-    mallopt(M_MMAP_THRESHOLD, 32 << 20);
-    mallopt(M_TRIM_THRESHOLD, 64 << 20);
 #endif
 }
 
@@ -148,7 +133,6 @@ static struct PyModuleDef module_def = {
 
 PyMODINIT_FUNC PyInit__cpu(void) {
     isa_detect();
-    keep_memory();
     PyObject *module = PyModule_Create(&module_def);
     if (!module) return NULL;
     mp_zero = PyFloat_FromDouble(0.0);
