@@ -10,6 +10,7 @@ __all__ = ["get", "scoped", "set_flags"]
 
 _DEFAULTS: dict[str, Any] = {
     "kernels": True,  # use the compiled kernels where they exist
+    "hold_memory": True,  # read at import: keep up to 128 MiB of freed arrays for the next ones
     "interpret": False,  # run Programs with the reference interpreter instead of generated code
     "passes": True,  # let the compiler rewrite Programs before it generates code
     # single passes, see compiler/pipeline.py

@@ -87,6 +87,7 @@ extern PyMethodDef mp_pool_methods[];
 extern PyMethodDef mp_elementwise_methods[];
 extern PyMethodDef mp_chain_methods[];
 extern PyMethodDef mp_rnn_methods[];
+extern PyMethodDef mp_rows_methods[];
 int mp_optim_init(PyObject *module);
 
 #endif

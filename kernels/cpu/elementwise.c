@@ -1,10 +1,14 @@
 /* Elementwise functions and the scatter of embedding gradients. */
 #include "common.h"
 
+#define ACTIVATIONS 12
+
 struct elementwise_loops {
     void (*unary[4])(ptrdiff_t, const void *, void *);
-    void (*gradient[2])(ptrdiff_t, const void *, const void *, void *);
+    void (*gelu_grad)(ptrdiff_t, const void *, const void *, void *);
     void (*add_rows)(ptrdiff_t, ptrdiff_t, const void *, int, int64_t, const void *, void *);
+    void (*activation[ACTIVATIONS])(ptrdiff_t, const void *, void *, const double *);
+    void (*activation_grad[ACTIVATIONS])(ptrdiff_t, const void *, const void *, void *, const double *);
 };
 
 #define LOOPS "elementwise_loops.h"
@@ -37,8 +41,8 @@ UNARY(silu, 1)
 UNARY(erf, 2)
 UNARY(gelu, 3)
 
-/* Gradients that are computed from x, or the result, and the gradient of the result. */
-static PyObject *gradient(const char *function, PyObject *const *args, Py_ssize_t nargs, int which) {
+/* Gradients that are computed from x and the gradient of the result. */
+static PyObject *gradient(const char *function, PyObject *const *args, Py_ssize_t nargs) {
     if (mp_check_count(function, nargs, 3, 3) < 0) return NULL;
     Py_buffer v[3];
     enum mp_kind kind;
@@ -49,7 +53,7 @@ static PyObject *gradient(const char *function, PyObject *const *args, Py_ssize_
         return NULL;
     }
     MP_BEGIN_WORK(n)
-    SELECT_TABLE(elementwise, kind == MP_F64)->gradient[which](n, v[0].buf, v[1].buf, v[2].buf);
+    SELECT_TABLE(elementwise, kind == MP_F64)->gelu_grad(n, v[0].buf, v[1].buf, v[2].buf);
     MP_END_WORK
     mp_release_all(v, 3);
     Py_RETURN_TRUE;
@@ -57,12 +61,60 @@ static PyObject *gradient(const char *function, PyObject *const *args, Py_ssize_
 
 static PyObject *call_gelu_grad(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
     (void)module;
-    return gradient("gelu_grad", args, nargs, 0);
+    return gradient("gelu_grad", args, nargs);
 }
 
-static PyObject *call_relu_grad(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
+static const char activation_doc[] =
+    "activation(code, x, out, a, b, c) -> bool\n\n"
+    "out = the activation of this code of x; a, b, c are its attributes. out may be x.";
+
+static PyObject *call_activation(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
     (void)module;
-    return gradient("relu_grad", args, nargs, 1);
+    if (mp_check_count("activation", nargs, 6, 6) < 0) return NULL;
+    Py_ssize_t code;
+    double numbers[3];
+    if (mp_sizes(args, &code, 1) < 0 || mp_doubles(args + 3, numbers, 3) < 0) return NULL;
+    if (code < 0 || code >= ACTIVATIONS) return PyErr_Format(PyExc_ValueError, "activation: there is no code %zd", code);
+    Py_buffer v[2];
+    enum mp_kind kind;
+    if (!mp_get_all(args + 1, v, "TW", &kind)) Py_RETURN_FALSE;
+    const Py_ssize_t n = mp_count(&v[0]);
+    if (mp_check_size("activation", "out", &v[1], n) < 0) {
+        mp_release_all(v, 2);
+        return NULL;
+    }
+    MP_BEGIN_WORK(n)
+    SELECT_TABLE(elementwise, kind == MP_F64)->activation[code](n, v[0].buf, v[1].buf, numbers);
+    MP_END_WORK
+    mp_release_all(v, 2);
+    Py_RETURN_TRUE;
+}
+
+static const char activation_grad_doc[] =
+    "activation_grad(code, kept, d_out, d_x, a, b, c) -> bool\n\n"
+    "d_x = the gradient of the activation of this code; kept: its input or output, see backend/kernels.py.";
+
+static PyObject *call_activation_grad(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
+    (void)module;
+    if (mp_check_count("activation_grad", nargs, 7, 7) < 0) return NULL;
+    Py_ssize_t code;
+    double numbers[3];
+    if (mp_sizes(args, &code, 1) < 0 || mp_doubles(args + 4, numbers, 3) < 0) return NULL;
+    if (code < 0 || code >= ACTIVATIONS)
+        return PyErr_Format(PyExc_ValueError, "activation_grad: there is no code %zd", code);
+    Py_buffer v[3];
+    enum mp_kind kind;
+    if (!mp_get_all(args + 1, v, "TTW", &kind)) Py_RETURN_FALSE;
+    const Py_ssize_t n = mp_count(&v[0]);
+    if (mp_check_size("activation_grad", "d_out", &v[1], n) < 0 || mp_check_size("activation_grad", "d_x", &v[2], n) < 0) {
+        mp_release_all(v, 3);
+        return NULL;
+    }
+    MP_BEGIN_WORK(n)
+    SELECT_TABLE(elementwise, kind == MP_F64)->activation_grad[code](n, v[0].buf, v[1].buf, v[2].buf, numbers);
+    MP_END_WORK
+    mp_release_all(v, 3);
+    Py_RETURN_TRUE;
 }
 
 static const char add_rows_doc[] =
@@ -108,7 +160,8 @@ PyMethodDef mp_elementwise_methods[] = {
     MP_FUNCTION("erf", call_erf, "erf(x, out) -> bool"),
     MP_FUNCTION("gelu", call_gelu, "gelu(x, out) -> bool"),
     MP_FUNCTION("gelu_grad", call_gelu_grad, "gelu_grad(x, d_out, d_x) -> bool"),
-    MP_FUNCTION("relu_grad", call_relu_grad, "relu_grad(out, d_out, d_x) -> bool"),
+    MP_FUNCTION("activation", call_activation, activation_doc),
+    MP_FUNCTION("activation_grad", call_activation_grad, activation_grad_doc),
     MP_FUNCTION("add_rows", call_add_rows, add_rows_doc),
     {NULL, NULL, 0, NULL},
 };

@@ -122,3 +122,80 @@ INLINE float NAME(tanh)(float x) {
     return e / (e + 2);
 }
 #endif
+/* exp(x) - 1 for x <= 0, to the last digits near 0: 2^n (exp(r) - 1) + (2^n - 1), with n and r as above. */
+#if T_IS_DOUBLE
+INLINE double NAME(expm1)(double x) {
+    const double lo = -40.0;
+    x = x < lo ? lo : x;
+    const double magic = 6755399441055744.0;
+    const double shifted = x * 1.4426950408889634074 + magic, n = shifted - magic;
+    const double r = (x - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;
+    double y = 1.0 / 6227020800.0;
+    y = y * r + 1.0 / 479001600.0;
+    y = y * r + 1.0 / 39916800.0;
+    y = y * r + 1.0 / 3628800.0;
+    y = y * r + 1.0 / 362880.0;
+    y = y * r + 1.0 / 40320.0;
+    y = y * r + 1.0 / 5040.0;
+    y = y * r + 1.0 / 720.0;
+    y = y * r + 1.0 / 120.0;
+    y = y * r + 1.0 / 24.0;
+    y = y * r + 1.0 / 6.0;
+    y = y * r + 0.5;
+    y = y * (r * r) + r;
+    int64_t bits;
+    memcpy(&bits, &shifted, 8);
+    bits = (int64_t)((uint64_t)(bits - INT64_C(0x4338000000000000) + 1023) << 52);
+    double scale;
+    memcpy(&scale, &bits, 8);
+    return y * scale + (scale - 1);
+}
+#else
+INLINE float NAME(expm1)(float x) {
+    const float lo = -20.0f;
+    x = x < lo ? lo : x;
+    const float magic = 12582912.0f;
+    const float shifted = x * 1.44269504088896341f + magic, n = shifted - magic;
+    const float r = (x - n * 6.93359375e-01f) - n * -2.12194440e-4f;
+    float y = 1.0f / 5040.0f;
+    y = y * r + 1.0f / 720.0f;
+    y = y * r + 1.0f / 120.0f;
+    y = y * r + 1.0f / 24.0f;
+    y = y * r + 1.0f / 6.0f;
+    y = y * r + 0.5f;
+    y = y * (r * r) + r;
+    int32_t bits;
+    memcpy(&bits, &shifted, 4);
+    bits = (int32_t)((uint32_t)(bits - 0x4B400000 + 127) << 23);
+    float scale;
+    memcpy(&scale, &bits, 4);
+    return y * scale + (scale - 1);
+}
+#endif
+
+/* log(1 + u) for 0 <= u <= 1: 2 artanh(s) with s = u / (2 + u) <= 1/3, by its series (what is left out: below 2e-9 for
+ * float, 2e-18 for double). */
+INLINE T NAME(log1p)(T u) {
+    const T s = u / (2 + u), z = s * s;
+#if T_IS_DOUBLE
+    T y = 1.0 / 33.0;
+    y = y * z + 1.0 / 31.0;
+    y = y * z + 1.0 / 29.0;
+    y = y * z + 1.0 / 27.0;
+    y = y * z + 1.0 / 25.0;
+    y = y * z + 1.0 / 23.0;
+    y = y * z + 1.0 / 21.0;
+    y = y * z + 1.0 / 19.0;
+    y = y * z + 1.0 / 17.0;
+    y = y * z + 1.0 / 15.0;
+#else
+    T y = 1.0f / 15.0f;
+#endif
+    y = y * z + (T)(1.0 / 13.0);
+    y = y * z + (T)(1.0 / 11.0);
+    y = y * z + (T)(1.0 / 9.0);
+    y = y * z + (T)(1.0 / 7.0);
+    y = y * z + (T)(1.0 / 5.0);
+    y = y * z + (T)(1.0 / 3.0);
+    return 2 * s * (y * z + 1);
+}

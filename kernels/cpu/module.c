@@ -1,8 +1,15 @@
 /* The extension module minipaddle.kernels._cpu: the helpers of common.h and the module itself. */
 #include "common.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+/* Counted up when functions come, go or take other arguments: backend/kernels.py must have been written for this number. */
+#define MP_INTERFACE 2
 
 PyObject *mp_zero, *mp_one;
 
@@ -121,7 +128,24 @@ static PyObject *isa(PyObject *module, PyObject *unused) {
     return PyUnicode_FromString(names[isa_level]);
 }
 
+static const char hold_memory_doc[] =
+    "hold_memory(largest, total) -> bool\n\n"
+    "Let the allocator take arrays of up to `largest` bytes from memory that it holds, and hold up to `total` free bytes\n"
+    "for the next ones, rather than give them back to the system after each operator. False where that cannot be said.";
+
+static PyObject *hold_memory(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
+    (void)module;
+    Py_ssize_t sizes[2];
+    if (mp_check_count("hold_memory", nargs, 2, 2) < 0 || mp_sizes(args, sizes, 2) < 0) return NULL;
+#ifdef __GLIBC__
+    if (sizes[0] > 0 && sizes[0] <= INT_MAX && sizes[1] > 0 && sizes[1] <= INT_MAX)
+        return PyBool_FromLong(mallopt(M_MMAP_THRESHOLD, (int)sizes[0]) && mallopt(M_TRIM_THRESHOLD, (int)sizes[1]));
+#endif
+    Py_RETURN_FALSE;
+}
+
 static PyMethodDef module_methods[] = {
+    MP_FUNCTION("hold_memory", hold_memory, hold_memory_doc),
     {"isa", isa, METH_NOARGS, "The instruction set level in use: 'base', 'avx2' or 'avx512'."},
     {NULL, NULL, 0, NULL},
 };
@@ -135,13 +159,18 @@ PyMODINIT_FUNC PyInit__cpu(void) {
     isa_detect();
     PyObject *module = PyModule_Create(&module_def);
     if (!module) return NULL;
+    if (PyModule_AddIntConstant(module, "interface", MP_INTERFACE) < 0) {
+        Py_DECREF(module);
+        return NULL;
+    }
     mp_zero = PyFloat_FromDouble(0.0);
     mp_one = PyFloat_FromDouble(1.0);
     if (!mp_zero || !mp_one || mp_optim_init(module) < 0 || PyModule_AddFunctions(module, mp_optim_methods) < 0 ||
         PyModule_AddFunctions(module, mp_softmax_methods) < 0 || PyModule_AddFunctions(module, mp_norm_methods) < 0 ||
         PyModule_AddFunctions(module, mp_conv_methods) < 0 || PyModule_AddFunctions(module, mp_pool_methods) < 0 ||
         PyModule_AddFunctions(module, mp_elementwise_methods) < 0 ||
-        PyModule_AddFunctions(module, mp_chain_methods) < 0 || PyModule_AddFunctions(module, mp_rnn_methods) < 0) {
+        PyModule_AddFunctions(module, mp_chain_methods) < 0 || PyModule_AddFunctions(module, mp_rnn_methods) < 0 ||
+        PyModule_AddFunctions(module, mp_rows_methods) < 0) {
         Py_DECREF(module);
         return NULL;
     }

@@ -6,6 +6,7 @@ struct norm_loops {
     void (*layer_norm_grad)(ptrdiff_t, ptrdiff_t, const void *, const void *, const void *, const void *, double,
                             const void *, void *, void *, void *);
     void (*channel_stats)(ptrdiff_t, ptrdiff_t, ptrdiff_t, const void *, void *, void *);
+    void (*inverse_std)(ptrdiff_t, const void *, double, void *);
     void (*channel_affine)(ptrdiff_t, ptrdiff_t, ptrdiff_t, const void *, const void *, const void *, const void *,
                            const void *, void *);
     void (*batch_norm_grad)(ptrdiff_t, ptrdiff_t, ptrdiff_t, const void *, const void *, const void *, const void *,
@@ -69,22 +70,26 @@ static PyObject *layer_norm_grad(PyObject *module, PyObject *const *args, Py_ssi
     return finish(v, 8, 1);
 }
 
-static PyObject *channel_stats(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
+static PyObject *batch_norm(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
     (void)module;
-    static const char name[] = "channel_stats";
-    static const char *const names[] = {"x", "mean", "variance"};
-    if (mp_check_count(name, nargs, 6, 6) < 0) return NULL;
-    Py_buffer v[3];
+    static const char name[] = "batch_norm";
+    static const char *const names[] = {"x", "scale", "bias", "y", "mean", "variance", "inverse_std"};
+    if (mp_check_count(name, nargs, 11, 11) < 0) return NULL;
+    Py_buffer v[7];
     enum mp_kind kind;
     Py_ssize_t size[3];
-    if (mp_sizes(args + 3, size, 3) < 0) return NULL;
-    if (!mp_get_all(args, v, "TWW", &kind)) Py_RETURN_FALSE;
-    const Py_ssize_t n = size[0], c = size[1], s = size[2], sizes[] = {n * c * s, c, c};
-    if (check_sizes(name, v, names, sizes, 3) < 0) return finish(v, 3, 0);
-    MP_BEGIN_WORK(n * c * s)
-    SELECT_TABLE(norm, kind == MP_F64)->channel_stats(n, c, s, v[0].buf, v[1].buf, v[2].buf);
+    double eps;
+    if (mp_sizes(args + 7, size, 3) < 0 || mp_doubles(args + 10, &eps, 1) < 0) return NULL;
+    if (!mp_get_all(args, v, "TttWWWW", &kind)) Py_RETURN_FALSE;
+    const Py_ssize_t n = size[0], c = size[1], s = size[2], all = n * c * s, sizes[] = {all, c, c, all, c, c, c};
+    if (check_sizes(name, v, names, sizes, 7) < 0) return finish(v, 7, 0);
+    MP_BEGIN_WORK(all)
+    const struct norm_loops *loops = SELECT_TABLE(norm, kind == MP_F64);
+    loops->channel_stats(n, c, s, v[0].buf, v[4].buf, v[5].buf);
+    loops->inverse_std(c, v[5].buf, eps, v[6].buf);
+    loops->channel_affine(n, c, s, v[0].buf, v[4].buf, v[6].buf, v[1].buf, v[2].buf, v[3].buf);
     MP_END_WORK
-    return finish(v, 3, 1);
+    return finish(v, 7, 1);
 }
 
 static PyObject *channel_affine(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
@@ -132,7 +137,8 @@ PyMethodDef mp_norm_methods[] = {
     MP_FUNCTION("layer_norm", layer_norm, "layer_norm(x, scale, bias, y, mean, variance, n, c, epsilon) -> bool"),
     MP_FUNCTION("layer_norm_grad", layer_norm_grad,
                 "layer_norm_grad(x, scale, mean, variance, d_y, d_x, d_scale, d_bias, n, c, epsilon) -> bool"),
-    MP_FUNCTION("channel_stats", channel_stats, "channel_stats(x, mean, variance, n, c, s) -> bool"),
+    MP_FUNCTION("batch_norm", batch_norm,
+                "batch_norm(x, scale, bias, y, mean, variance, inverse_std, n, c, s, epsilon) -> bool"),
     MP_FUNCTION("channel_affine", channel_affine,
                 "channel_affine(x, mean, inverse_std, scale, bias, y, n, c, s) -> bool"),
     MP_FUNCTION("batch_norm_grad", batch_norm_grad,

@@ -59,8 +59,85 @@ static void NAME(layer_norm_grad)(ptrdiff_t n, ptrdiff_t c, const void *in, cons
     }
 }
 
+/* For channels of one number per row (s = 1) the loops run along the rows, over blocks of channels. */
+#ifndef COLUMNS
+#define COLUMNS 64
+#endif
+#define EACH_BLOCK                                                                                                     \
+    for (ptrdiff_t start = 0, width; start < c && (width = c - start < COLUMNS ? c - start : COLUMNS, 1); start += COLUMNS)
+
+static void NAME(column_stats)(ptrdiff_t n, ptrdiff_t c, const void *in, void *means, void *variances) {
+    EACH_BLOCK {
+        const T *x = (const T *)in + start;
+        double sum[COLUMNS] = {0}, deviation[COLUMNS] = {0};
+        T mean[COLUMNS];
+        for (ptrdiff_t i = 0; i < n; i++)
+            for (ptrdiff_t j = 0; j < width; j++) sum[j] += (double)x[i * c + j];
+        for (ptrdiff_t j = 0; j < width; j++) ((T *)means)[start + j] = mean[j] = (T)(sum[j] / (double)n);
+        for (ptrdiff_t i = 0; i < n; i++)
+            for (ptrdiff_t j = 0; j < width; j++) {
+                const T distance = x[i * c + j] - mean[j];
+                deviation[j] += (double)(distance * distance);
+            }
+        for (ptrdiff_t j = 0; j < width; j++) ((T *)variances)[start + j] = (T)(deviation[j] / (double)n);
+    }
+}
+
+static void NAME(column_affine)(ptrdiff_t n, ptrdiff_t c, const void *in, const void *means, const void *inverse_stds,
+                                const void *scale, const void *bias, void *out) {
+    EACH_BLOCK {
+        T a[COLUMNS], b[COLUMNS];
+        const T *mean = (const T *)means + start;
+        for (ptrdiff_t j = 0; j < width; j++) {
+            a[j] = ((const T *)inverse_stds)[start + j] * (scale ? ((const T *)scale)[start + j] : 1);
+            b[j] = bias ? ((const T *)bias)[start + j] : 0;
+        }
+        for (ptrdiff_t i = 0; i < n; i++) {
+            const T *RESTRICT x = (const T *)in + i * c + start;
+            T *RESTRICT y = (T *)out + i * c + start;
+            for (ptrdiff_t j = 0; j < width; j++) y[j] = (x[j] - mean[j]) * a[j] + b[j];
+        }
+    }
+}
+
+static void NAME(column_grad)(ptrdiff_t n, ptrdiff_t c, const void *in, const void *d_out, const void *means,
+                              const void *inverse_stds, const void *scale, int stored, void *d_in, void *d_scale,
+                              void *d_bias) {
+    EACH_BLOCK {
+        double sum[COLUMNS] = {0}, product[COLUMNS] = {0};
+        T a[COLUMNS], shift[COLUMNS], slope[COLUMNS];
+        const T *mean = (const T *)means + start, *inverse = (const T *)inverse_stds + start;
+        for (ptrdiff_t i = 0; i < n; i++) {
+            const T *RESTRICT x = (const T *)in + i * c + start, *RESTRICT dy = (const T *)d_out + i * c + start;
+            for (ptrdiff_t j = 0; j < width; j++) {
+                sum[j] += (double)dy[j];
+                product[j] += (double)(dy[j] * (x[j] - mean[j]));
+            }
+        }
+        for (ptrdiff_t j = 0; j < width; j++) {
+            product[j] *= (double)inverse[j];
+            ((T *)d_scale)[start + j] = (T)product[j];
+            ((T *)d_bias)[start + j] = (T)sum[j];
+            a[j] = inverse[j] * (scale ? ((const T *)scale)[start + j] : 1);
+            shift[j] = stored ? 0 : (T)(sum[j] / (double)n);
+            slope[j] = stored ? 0 : (T)(product[j] / (double)n * (double)inverse[j]);
+        }
+        if (!d_in) continue;
+        for (ptrdiff_t i = 0; i < n; i++) {
+            const T *RESTRICT x = (const T *)in + i * c + start, *RESTRICT dy = (const T *)d_out + i * c + start;
+            T *RESTRICT dx = (T *)d_in + i * c + start;
+            for (ptrdiff_t j = 0; j < width; j++) dx[j] = a[j] * (dy[j] - shift[j] - (x[j] - mean[j]) * slope[j]);
+        }
+    }
+}
+#undef EACH_BLOCK
+
 /* Mean and biased variance of each channel of x [n, c, s]. */
 static void NAME(channel_stats)(ptrdiff_t n, ptrdiff_t c, ptrdiff_t s, const void *in, void *means, void *variances) {
+    if (s == 1) {
+        NAME(column_stats)(n, c, in, means, variances);
+        return;
+    }
     const double count = (double)n * (double)s;
     for (ptrdiff_t k = 0; k < c; k++) {
         const T *x = (const T *)in + k * s;
@@ -73,9 +150,17 @@ static void NAME(channel_stats)(ptrdiff_t n, ptrdiff_t c, ptrdiff_t s, const voi
     }
 }
 
+static void NAME(inverse_std)(ptrdiff_t c, const void *variances, double eps, void *out) {
+    for (ptrdiff_t k = 0; k < c; k++) ((T *)out)[k] = 1 / SQRT(((const T *)variances)[k] + (T)eps);
+}
+
 /* y = (x - mean) * inverse_std * scale + bias for each channel of [n, c, s]; scale and bias [c] may be NULL. */
 static void NAME(channel_affine)(ptrdiff_t n, ptrdiff_t c, ptrdiff_t s, const void *in, const void *means,
                                  const void *inverse_stds, const void *scale, const void *bias, void *out) {
+    if (s == 1) {
+        NAME(column_affine)(n, c, in, means, inverse_stds, scale, bias, out);
+        return;
+    }
     for (ptrdiff_t i = 0; i < n; i++)
         for (ptrdiff_t k = 0; k < c; k++) {
             const T *RESTRICT x = (const T *)in + (i * c + k) * s;
@@ -95,6 +180,10 @@ static void NAME(channel_affine)(ptrdiff_t n, ptrdiff_t c, ptrdiff_t s, const vo
 static void NAME(batch_norm_grad)(ptrdiff_t n, ptrdiff_t c, ptrdiff_t s, const void *in, const void *d_out,
                                   const void *means, const void *inverse_stds, const void *scale, int stored,
                                   void *d_in, void *d_scale, void *d_bias) {
+    if (s == 1) {
+        NAME(column_grad)(n, c, in, d_out, means, inverse_stds, scale, stored, d_in, d_scale, d_bias);
+        return;
+    }
     const double count = (double)n * (double)s;
     for (ptrdiff_t k = 0; k < c; k++) {
         const T mean = ((const T *)means)[k], inverse = ((const T *)inverse_stds)[k];
@@ -120,5 +209,5 @@ static void NAME(batch_norm_grad)(ptrdiff_t n, ptrdiff_t c, ptrdiff_t s, const v
 }
 
 static const struct norm_loops NAME(norm) = {
-    NAME(layer_norm), NAME(layer_norm_grad), NAME(channel_stats), NAME(channel_affine), NAME(batch_norm_grad),
+    NAME(layer_norm), NAME(layer_norm_grad), NAME(channel_stats), NAME(inverse_std), NAME(channel_affine), NAME(batch_norm_grad),
 };

@@ -9,7 +9,7 @@ struct pool_windows {
     const int64_t *h0, *h1, *w0, *w1;
     const double *scale_h, *scale_w;
     int regular;
-    ptrdiff_t kw, sw;
+    ptrdiff_t kw, sw, left, right; /* left, right: the columns that windows cover */
 };
 
 struct pool_loops {
@@ -70,6 +70,12 @@ static int windows_init(struct pool_windows *p, Axis *axes, PyObject *const *arg
     p->scale_h = axes[0].scales.buf, p->scale_w = axes[1].scales.buf;
     p->kw = p->ow ? p->w1[0] - p->w0[0] : 0;
     p->sw = p->ow > 1 ? p->w0[1] - p->w0[0] : 1;
+    p->left = p->w, p->right = 0;
+    for (ptrdiff_t j = 0; j < p->ow; j++) {
+        if (p->w1[j] <= p->w0[j]) continue;
+        if (p->w0[j] < p->left) p->left = p->w0[j];
+        if (p->w1[j] > p->right) p->right = p->w1[j];
+    }
     p->regular = p->kw > 0 && p->sw > 0;
     for (ptrdiff_t j = 0; p->regular && j < p->ow; j++)
         p->regular = p->w0[j] == p->w0[0] + j * p->sw && p->w1[j] == p->w0[j] + p->kw;

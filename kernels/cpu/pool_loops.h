@@ -27,11 +27,54 @@ INLINE void NAME(max_step)(ptrdiff_t n, const T *RESTRICT x, ptrdiff_t step, ptr
     }
 }
 
+#ifndef MAX_SPAN
+#define MAX_SPAN 1024
+#endif
+
+/* Any windows of columns [from, to) over the rows [h0, h1): first the largest of each column, then of the columns. Of
+ * equal elements the one that comes first in the plane. */
+INLINE void NAME(max_by_columns)(const struct pool_windows *p, const T *plane, ptrdiff_t h0, ptrdiff_t h1, ptrdiff_t from,
+                                 ptrdiff_t to, T *RESTRICT best, int32_t *RESTRICT index) {
+    T top[MAX_SPAN];
+    int32_t place[MAX_SPAN];
+    const ptrdiff_t start = p->left, span = p->right - p->left;
+    const T *RESTRICT first = plane + h0 * p->w + start;
+    for (ptrdiff_t c = 0; c < span; c++) top[c] = first[c];
+    if (index)
+        for (ptrdiff_t c = 0; c < span; c++) place[c] = (int32_t)(h0 * p->w + start + c);
+    for (ptrdiff_t h = h0 + 1; h < h1; h++) {
+        const T *RESTRICT x = plane + h * p->w + start;
+        if (index)
+            for (ptrdiff_t c = 0; c < span; c++) place[c] = x[c] > top[c] ? (int32_t)(h * p->w + start + c) : place[c];
+        for (ptrdiff_t c = 0; c < span; c++) top[c] = x[c] > top[c] ? x[c] : top[c];
+    }
+    for (ptrdiff_t j = from; j < to; j++) {
+        const ptrdiff_t w0 = p->w0[j] - start, w1 = p->w1[j] - start;
+        T value = w1 > w0 ? top[w0] : T_LOWEST;
+        if (!index) {
+            for (ptrdiff_t k = w0 + 1; k < w1; k++) value = top[k] > value ? top[k] : value;
+        } else {
+            int32_t where = w1 > w0 ? place[w0] : -1;
+            for (ptrdiff_t k = w0 + 1; k < w1; k++) {
+                const int better = (top[k] > value) | ((top[k] == value) & (place[k] < where));
+                where = better ? place[k] : where;
+                value = top[k] > value ? top[k] : value;
+            }
+            index[j - from] = where;
+        }
+        best[j - from] = value;
+    }
+}
+
 /* best[] and, if wanted, index[] of the columns [from, to) of output row i of one plane. An empty window gives the lowest
  * number and index -1. */
 INLINE void NAME(max_row)(const struct pool_windows *p, const T *plane, ptrdiff_t i, ptrdiff_t from, ptrdiff_t to,
                           T *RESTRICT best, int32_t *RESTRICT index) {
     const ptrdiff_t h0 = p->h0[i], h1 = p->h1[i];
+    if (h1 - h0 > 1 && p->right - p->left <= MAX_SPAN && (!p->regular || p->kw > 2)) {
+        NAME(max_by_columns)(p, plane, h0, h1, from, to, best, index);
+        return;
+    }
     if (p->regular && h1 > h0) {
         const ptrdiff_t start = p->w0[from], n = to - from;
         for (ptrdiff_t h = h0; h < h1; h++) {

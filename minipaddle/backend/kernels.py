@@ -45,6 +45,19 @@ Operators over the last axis
     mean_cross_entropy_grad(softmax, label, d_mean, axis=-1, ignore_index=-100) -> array | None
         The same with the mean loss [] of the labels that count in place of all losses; 0 if none does.
 
+Sums, largest elements, masks
+-----------------------------
+    total(x) -> float | None                    the sum of a float32 array, added up in double
+    cumsum(x, axis, reverse=False) -> array | None               running sums, added up in the type of x, as NumPy's
+    top(x, k, largest=True) -> (values, index int64) | None
+        The k largest or smallest of the last axis in order; of equal ones the first, NaN counts as the largest.
+        None for a k too large to pay.
+    resample(x, axis, index, weight) -> array | None
+        Along an axis, place i is the sum of the elements index[k, i] (int64 [taps, out]) times weight[k, i] (float64); of
+        two taps the first counts with 1 - weight[1, i].
+    compress(mask, x) -> array | None           x[mask]; any type of 1, 2, 4 or 8 bytes, mask of the shape of x
+    spread(mask, values) -> array | None        zeros of the shape of mask with values[...] where it is true
+
 Normalisation
 -------------
     layer_norm(x, scale, bias, epsilon, begin_norm_axis) -> (y, mean, variance) | None
@@ -52,10 +65,10 @@ Normalisation
     layer_norm_grad(x, scale, mean, variance, d_y, epsilon, begin_norm_axis, has_bias=True)
         -> (d_x, d_scale | None, d_bias | None) | None
     batch_norm(x, scale, bias, epsilon) -> (y, mean, variance, inverse_std) | None      x [N, C, ...], batch statistics
-    batch_norm_infer(x, scale, bias, mean, variance, epsilon) -> y | None               stored statistics
+    batch_norm_infer(x, scale, bias, mean, inverse_std) -> y | None                     stored statistics
     batch_norm_grad(x, d_y, scale, mean, inverse_std, use_global_stats=False, need_x=True)
         -> (d_x | None, d_scale, d_bias) | None
-        Moving averages are left to the caller. None for x of two axes: NumPy is as fast there.
+        Moving averages are left to the caller.
 
 Convolution and pooling, NCHW
 -----------------------------
@@ -96,7 +109,10 @@ Elementwise and embedding
         operands broadcast; out may be the first operand that has the shape of the result.
     sigmoid(x, out=None), silu(x, out=None), erf(x, out=None), gelu(x, out=None) -> array | None      out may be x
     gelu_grad(x, d_out) -> array | None                                                               the exact gelu
-    relu_grad(out, d_out) -> array | None                                                             out = relu(x)
+    activation(name, x, a=0, b=0, c=0) -> array | None
+        One of `ACTIVATIONS` in one pass; a, b, c: its attributes, see there.
+    activation_grad(name, kept, d_out, a=0, b=0, c=0) -> array | None
+        The gradient of the input of one of `ACTIVATION_GRADS`, from the input or output.
     add_rows(table, ids, rows, skip=None) -> bool
         table[ids[i]] += rows[i] in place, except where ids[i] == skip; IndexError for an id outside the table.
 """
@@ -106,6 +122,7 @@ from __future__ import annotations
 import math
 import os
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
@@ -120,9 +137,29 @@ try:
 except ImportError:  # not built: no compiler at installation
     _cpu = None
 
-__all__ = ["CHAIN_CODES", "CHAIN_LIMIT", "BufferCache", "available", "isa", "lookup"]
+_INTERFACE = 2  # MP_INTERFACE of kernels/cpu/module.c
+if _cpu is not None and getattr(_cpu, "interface", 0) != _INTERFACE:
+    warnings.warn(
+        "minipaddle's compiled kernels come from another version and are left out; build them again: pip install -e .", stacklevel=2
+    )
+    _cpu = None
+
+__all__ = ["ACTIVATIONS", "ACTIVATION_GRADS", "CHAIN_CODES", "CHAIN_LIMIT", "BufferCache", "available", "isa", "lookup"]
 
 _TABLE: dict[str, Callable[..., Any]] = {}
+
+
+def _hold_memory() -> None:
+    """Keep the memory of large arrays for the next ones: asking the system for it again costs more than most operators.
+
+    The allocator gives back what it has free beyond 128 MiB. Where the environment tunes the allocator, it is left alone.
+    """
+    tuned = any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ)
+    if _cpu is not None and flags.get("hold_memory") and not tuned:
+        _cpu.hold_memory(1 << 25, 1 << 27)
+
+
+_hold_memory()
 
 
 def lookup(name: str, device: str = "cpu") -> Callable[..., Any] | None:
@@ -294,8 +331,8 @@ def layer_norm_grad(
 
 
 def _channels(x: Any) -> tuple[int, int, int] | None:
-    """(N, C, elements per channel) of [N, C, ...] where the loops over a channel are long enough to pay."""
-    if type(x) is not np.ndarray or x.ndim < 3 or not x.size:
+    """(N, C, elements per channel) of [N, C, ...]."""
+    if type(x) is not np.ndarray or x.ndim < 2 or not x.size:
         return None
     n, c = x.shape[:2]
     return n, c, x.size // (n * c)
@@ -307,22 +344,17 @@ def batch_norm(x: Any, scale: Any, bias: Any, epsilon: float) -> Any:
     sizes = _channels(x)
     if sizes is None:
         return None
-    mean, variance = np.empty(sizes[1], x.dtype), np.empty(sizes[1], x.dtype)
-    if not _cpu.channel_stats(x, mean, variance, *sizes):
-        return None
-    inverse_std = 1 / np.sqrt(variance + x.dtype.type(epsilon))
-    y = np.empty(x.shape, x.dtype)
-    done = _cpu.channel_affine(x, mean, inverse_std, scale, bias, y, *sizes)
+    y, (mean, variance, inverse_std) = np.empty(x.shape, x.dtype), [np.empty(sizes[1], x.dtype) for _ in range(3)]
+    done = _cpu.batch_norm(x, scale, bias, y, mean, variance, inverse_std, *sizes, epsilon)
     return (y, mean, variance, inverse_std) if done else None
 
 
 @_kernel
-def batch_norm_infer(x: Any, scale: Any, bias: Any, mean: Any, variance: Any, epsilon: float) -> Any:
+def batch_norm_infer(x: Any, scale: Any, bias: Any, mean: Any, inverse_std: Any) -> Any:
     """Batch normalisation with stored statistics."""
     sizes = _channels(x)
     if sizes is None:
         return None
-    inverse_std = 1 / np.sqrt(variance + x.dtype.type(epsilon))
     y = np.empty(x.shape, x.dtype)
     return y if _cpu.channel_affine(x, mean, inverse_std, scale, bias, y, *sizes) else None
 
@@ -696,6 +728,65 @@ def rnn_grad(
         d_h, d_c, _MODES[mode], backwards, *states.shape,
     )  # fmt: skip
     return (d_x, d_hidden, d_h, d_c) if done else None
+# ---- Sums, largest elements, masks -----------------------------------------------------------------------------------
+
+
+@_kernel
+def total(x: Any) -> float | None:
+    """The sum of all elements of a float32 array."""
+    return _cpu.sum(x) if type(x) is np.ndarray and x.size else None
+
+
+@_kernel
+def cumsum(x: Any, axis: int, reverse: bool = False) -> Any:
+    """Running sums along an axis."""
+    if type(x) is not np.ndarray or not x.size:
+        return None
+    out = np.empty(x.shape, x.dtype)
+    n = x.shape[axis]
+    return out if _cpu.cumsum(x, out, n, math.prod(x.shape[axis:]) // n, reverse) else None
+
+
+@_kernel
+def top(x: Any, k: int, largest: bool = True) -> Any:
+    """The k largest (smallest) elements of each row and their places."""
+    if type(x) is not np.ndarray or not x.size or k > 64 or (k > 16 and 4 * k > x.shape[-1]):
+        return None
+    shape = (*x.shape[:-1], k)
+    values, index = np.empty(shape, x.dtype), np.empty(shape, np.int64)
+    return (values, index) if _cpu.top(x, values, index, x.shape[-1], k, largest) else None
+
+
+@_kernel
+def resample(x: Any, axis: int, index: Any, weight: Any) -> Any:
+    """An axis resampled: each new element a mixture of old ones."""
+    if type(x) is not np.ndarray or not x.size or not index.size:
+        return None
+    size, inner = x.shape[axis], math.prod(x.shape[axis + 1 :])
+    y = np.empty((*x.shape[:axis], index.shape[1], *x.shape[axis + 1 :]), x.dtype)
+    return y if _cpu.resample(x, y, index, weight, size, inner) else None
+
+
+def _is_plain(x: Any) -> bool:
+    return type(x) is np.ndarray and x.dtype.kind in "fiub"
+
+
+@_kernel
+def compress(mask: Any, x: Any) -> Any:
+    """The elements of x that a mask of its shape chooses."""
+    if not _is_plain(x) or mask.shape != x.shape:
+        return None
+    out = np.empty(np.count_nonzero(mask), x.dtype)
+    return out if _cpu.compress(mask, x, out) else None
+
+
+@_kernel
+def spread(mask: Any, values: Any) -> Any:
+    """Zeros with values where the mask is true."""
+    if not _is_plain(values):
+        return None
+    out = np.empty(mask.shape, values.dtype)
+    return out if _cpu.spread(mask, values, out) else None
 
 
 # ---- Elementwise and embedding ---------------------------------------------------------------------------------------
@@ -732,13 +823,60 @@ def gelu_grad(x: Any, d_out: Any) -> Any:
     return d_x if _cpu.gelu_grad(x, d_out, d_x) else None
 
 
+# name -> code of `activation`, in the order of kernels/cpu/elementwise_loops.h; behind it what a, b, c are
+ACTIVATIONS = {
+    name: code
+    for code, name in enumerate([
+        "relu",
+        "clip",  # least, largest
+        "leaky_relu",  # alpha
+        "hard_swish",  # threshold, scale, offset
+        "hard_sigmoid",  # slope, offset
+        "elu",  # alpha
+        "softplus",  # beta, threshold
+        "mish",  # the threshold is 20
+        "gelu_tanh",
+        "swish",  # beta
+        "round",  # halves away from zero
+        "scale",  # factor, summand
+    ])
+}  # fmt: skip
+# name -> code of `activation_grad`; "(out)": what is kept is the output, else the input
+ACTIVATION_GRADS = {
+    name: code
+    for code, name in enumerate([
+        "relu",  # (out), or the input
+        "clip",  # least, largest: not at the limits (also relu6, from the output)
+        "leaky_relu",
+        "hard_swish",
+        "hard_sigmoid",  # (out) slope
+        "elu",
+        "softplus",
+        "mish",
+        "gelu_tanh",
+        "swish",
+        "sigmoid",  # (out)
+        "tanh",  # (out)
+    ])
+}  # fmt: skip
+
+
 @_kernel
-def relu_grad(out: Any, d_out: Any) -> Any:
-    """Gradient of relu, from its output."""
-    if type(out) is not np.ndarray or type(d_out) is not np.ndarray:
+def activation(name: str, x: Any, a: float = 0.0, b: float = 0.0, c: float = 0.0) -> Any:
+    """An activation in one pass."""
+    if type(x) is not np.ndarray:
         return None
-    d_x = np.empty(out.shape, out.dtype)
-    return d_x if _cpu.relu_grad(out, d_out, d_x) else None
+    out = np.empty(x.shape, x.dtype)
+    return out if _cpu.activation(ACTIVATIONS[name], x, out, a, b, c) else None
+
+
+@_kernel
+def activation_grad(name: str, kept: Any, d_out: Any, a: float = 0.0, b: float = 0.0, c: float = 0.0) -> Any:
+    """Gradient of the input of an activation in one pass."""
+    if type(kept) is not np.ndarray:
+        return None
+    d_x = np.empty(kept.shape, kept.dtype)
+    return d_x if _cpu.activation_grad(ACTIVATION_GRADS[name], kept, d_out, d_x, a, b, c) else None
 
 
 @_kernel

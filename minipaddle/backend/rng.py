@@ -55,7 +55,8 @@ class Generator:
 
     def of(self, module: Any) -> Any:
         """The generator object of an array module (`numpy.random.Generator`, or CuPy's of the current GPU)."""
-        key = (module.__name__, module.cuda.Device().id if hasattr(module, "cuda") else -1)  # one for each GPU
+        # one for each GPU; asking NumPy for what it has not is slow
+        key = (module.__name__, module.cuda.Device().id if module is not np and hasattr(module, "cuda") else -1)
         found = self._made.get(key)
         if found is None:
             found = self._made[key] = module.random.default_rng(self._seed)

@@ -26,8 +26,23 @@ def by_kernel(name: str, *args: Any) -> Any:
     return None if kernel is None else kernel(*args)
 
 
+def activated(name: str, x: Any, *numbers: float) -> Any:
+    """What the kernel of an activation gives, None where it does not serve `x`."""
+    kernel = kernels.lookup("activation")
+    return None if kernel is None else kernel(name, x, *numbers)
+
+
+def activated_back(name: str, kept: Any, d_out: Any, *numbers: float) -> Any:
+    """What the kernel of an activation's gradient gives, None where it does not serve the arrays."""
+    kernel = kernels.lookup("activation_grad")
+    return None if kernel is None else kernel(name, kept, d_out, *numbers)
+
+
 def logistic(xp: Any, x: Any) -> Any:
     """1 / (1 + exp(-x))."""
+    found = by_kernel("sigmoid", x)
+    if found is not None:
+        return found
     with np.errstate(over="ignore"):  # exp gives inf where the result is 0
         return const(x, 1) / (xp.exp(-x) + const(x, 1))
 
@@ -37,20 +52,25 @@ def clamped(xp: Any, x: Any, low: float, high: float) -> Any:
     return xp.minimum(xp.maximum(x, const(x, low)), const(x, high))
 
 
+def _relu(xp: Any, x: Any) -> Any:
+    found = activated("relu", x)
+    return xp.maximum(x, const(x, 0)) if found is None else found
+
+
 def _relu_back(xp: Any, out: Any, d: Any) -> Any:
-    found = by_kernel("relu_grad", out, d)
+    found = activated_back("relu", out, d)
     return d * (out > 0) if found is None else found
 
 
-relu = unary("relu", lambda xp, x: xp.maximum(x, const(x, 0)), _relu_back, "Out")
+relu = unary("relu", _relu, _relu_back, "Out")
 
 
-def _sigmoid(xp: Any, x: Any) -> Any:
-    found = by_kernel("sigmoid", x)
-    return logistic(xp, x) if found is None else found
+def _sigmoid_back(xp: Any, out: Any, d: Any) -> Any:
+    found = activated_back("sigmoid", out, d)
+    return d * out * (const(out, 1) - out) if found is None else found
 
 
-sigmoid = unary("sigmoid", _sigmoid, lambda xp, out, d: d * out * (const(out, 1) - out), "Out")
+sigmoid = unary("sigmoid", logistic, _sigmoid_back, "Out")
 logsigmoid = unary(
     "logsigmoid",
     lambda xp, x: xp.minimum(x, const(x, 0)) - xp.log1p(xp.exp(-xp.abs(x))),
@@ -75,6 +95,9 @@ def silu(xp, x):
 
 @silu.backward
 def _(xp, x, out, d_out):
+    found = activated_back("swish", x, d_out, 1.0)
+    if found is not None:
+        return found
     s = logistic(xp, x)
     return d_out * (s + out * (const(x, 1) - s))
 
@@ -82,11 +105,17 @@ def _(xp, x, out, d_out):
 @op("swish", "X -> Out", infer=same_as(0), grad="X, Out@GRAD -> X@GRAD")
 def swish(xp, x, *, beta: float = 1.0):
     refuse_integers(x)
-    return _silu(xp, x) if beta == 1 else x * logistic(xp, x * const(x, beta))
+    if beta == 1:
+        return _silu(xp, x)
+    found = activated("swish", x, beta)
+    return x * logistic(xp, x * const(x, beta)) if found is None else found
 
 
 @swish.backward
 def _(xp, x, d_out, *, beta: float = 1.0):
+    found = activated_back("swish", x, d_out, beta)
+    if found is not None:
+        return found
     scaled = x if beta == 1 else x * const(x, beta)
     s = logistic(xp, scaled)
     return d_out * (s + scaled * s * (const(x, 1) - s))
@@ -95,44 +124,54 @@ def _(xp, x, d_out, *, beta: float = 1.0):
 @op("relu6", "X -> Out", infer=same_as(0), grad="Out, Out@GRAD -> X@GRAD")
 def relu6(xp, x, *, threshold: float = 6.0):
     refuse_integers(x)
-    return clamped(xp, x, 0, threshold)
+    found = activated("clip", x, 0.0, threshold)
+    return clamped(xp, x, 0, threshold) if found is None else found
 
 
 @relu6.backward
 def _(xp, out, d_out, *, threshold: float = 6.0):
-    return d_out * ((out > 0) & (out < const(out, threshold)))
+    found = activated_back("clip", out, d_out, 0.0, threshold)
+    return d_out * ((out > 0) & (out < const(out, threshold))) if found is None else found
 
 
 @op("brelu", "X -> Out", infer=same_as(0), grad="X, Out@GRAD -> X@GRAD")
 def brelu(xp, x, *, t_min: float = 0.0, t_max: float = 24.0):
     refuse_integers(x)
-    return clamped(xp, x, t_min, t_max)
+    found = activated("clip", x, t_min, t_max)
+    return clamped(xp, x, t_min, t_max) if found is None else found
 
 
 @brelu.backward
 def _(xp, x, d_out, *, t_min: float = 0.0, t_max: float = 24.0):
-    return d_out * ((x > const(x, t_min)) & (x < const(x, t_max)))
+    found = activated_back("clip", x, d_out, t_min, t_max)
+    return d_out * ((x > const(x, t_min)) & (x < const(x, t_max))) if found is None else found
 
 
 @op("leaky_relu", "X -> Out", infer=same_as(0), grad="X, Out@GRAD -> X@GRAD")
 def leaky_relu(xp, x, *, alpha: float = 0.019999999552965164):
     refuse_integers(x)
-    return xp.where(x > 0, x, x * const(x, alpha))
+    found = activated("leaky_relu", x, alpha)
+    return xp.where(x > 0, x, x * const(x, alpha)) if found is None else found
 
 
 @leaky_relu.backward
 def _(xp, x, d_out, *, alpha: float = 0.019999999552965164):
-    return xp.where(x > 0, d_out, d_out * const(x, alpha))
+    found = activated_back("leaky_relu", x, d_out, alpha)
+    return xp.where(x > 0, d_out, d_out * const(x, alpha)) if found is None else found
 
 
 @op("elu", "X -> Out", infer=same_as(0), grad="X, Out, Out@GRAD -> X@GRAD")
 def elu(xp, x, *, alpha: float = 1.0):
     refuse_integers(x)
-    return xp.where(x > 0, x, xp.expm1(xp.minimum(x, const(x, 0))) * const(x, alpha))
+    found = activated("elu", x, alpha)
+    return xp.where(x > 0, x, xp.expm1(xp.minimum(x, const(x, 0))) * const(x, alpha)) if found is None else found
 
 
 @elu.backward
 def _(xp, x, out, d_out, *, alpha: float = 1.0):
+    found = activated_back("elu", x, d_out, alpha)
+    if found is not None:
+        return found
     return xp.where(x > 0, d_out, d_out * xp.exp(xp.minimum(x, const(x, 0))) * const(x, alpha))
 
 
@@ -173,26 +212,26 @@ _ROOT_HALF, _ROOT_TWO_OVER_PI, _CUBIC = math.sqrt(0.5), math.sqrt(2 / math.pi), 
 @op("gelu", "X -> Out", infer=same_as(0), grad="X, Out@GRAD -> X@GRAD")
 def gelu(xp, x, *, approximate: bool = False):
     refuse_integers(x)
+    found = activated("gelu_tanh", x) if approximate else by_kernel("gelu", x)
+    if found is not None:
+        return found
     if approximate:  # Hendrycks and Gimpel 2016, the tanh form
         inner = (x + x * x * x * const(x, _CUBIC)) * const(x, _ROOT_TWO_OVER_PI)
         return x * (xp.tanh(inner) + const(x, 1)) * const(x, 0.5)
-    found = by_kernel("gelu", x)
-    if found is not None:
-        return found
     return x * (special.erf(xp, x * const(x, _ROOT_HALF)) + const(x, 1)) * const(x, 0.5)
 
 
 @gelu.backward
 def _(xp, x, d_out, *, approximate: bool = False):
+    found = activated_back("gelu_tanh", x, d_out) if approximate else by_kernel("gelu_grad", x, d_out)
+    if found is not None:
+        return found
     one, half = const(x, 1), const(x, 0.5)
     if approximate:
         inner = (x + x * x * x * const(x, _CUBIC)) * const(x, _ROOT_TWO_OVER_PI)
         t = xp.tanh(inner)
         slope = (x * x * const(x, 3 * _CUBIC) + one) * const(x, _ROOT_TWO_OVER_PI)
         return d_out * ((t + one) * half + x * (one - t * t) * slope * half)
-    found = by_kernel("gelu_grad", x, d_out)
-    if found is not None:
-        return found
     normal = xp.exp(x * x * const(x, -0.5)) * const(x, _ROOT_TWO_OVER_PI * 0.5)
     return d_out * ((special.erf(xp, x * const(x, _ROOT_HALF)) + one) * half + x * normal)
 
@@ -229,22 +268,28 @@ def _(xp, x, d_out, **attrs):
 @op("hard_sigmoid", "X -> Out", infer=same_as(0), grad="Out, Out@GRAD -> X@GRAD")
 def hard_sigmoid(xp, x, *, slope: float = 0.20000000298023224, offset: float = 0.5):
     refuse_integers(x)
-    return clamped(xp, x * const(x, slope) + const(x, offset), 0, 1)
+    found = activated("hard_sigmoid", x, slope, offset)
+    return clamped(xp, x * const(x, slope) + const(x, offset), 0, 1) if found is None else found
 
 
 @hard_sigmoid.backward
 def _(xp, out, d_out, *, slope: float = 0.20000000298023224):
-    return d_out * ((out > 0) & (out < 1)) * const(out, slope)
+    found = activated_back("hard_sigmoid", out, d_out, slope)
+    return d_out * ((out > 0) & (out < 1)) * const(out, slope) if found is None else found
 
 
 @op("hard_swish", "X -> Out", infer=same_as(0), grad="X, Out@GRAD -> X@GRAD")
 def hard_swish(xp, x, *, threshold: float = 6.0, scale: float = 6.0, offset: float = 3.0):
     refuse_integers(x)
-    return x * clamped(xp, x + const(x, offset), 0, threshold) / const(x, scale)
+    found = activated("hard_swish", x, threshold, scale, offset)
+    return x * clamped(xp, x + const(x, offset), 0, threshold) / const(x, scale) if found is None else found
 
 
 @hard_swish.backward
 def _(xp, x, d_out, *, threshold: float = 6.0, scale: float = 6.0, offset: float = 3.0):
+    found = activated_back("hard_swish", x, d_out, threshold, scale, offset)
+    if found is not None:
+        return found
     # a slope of 1 beyond the upper bend, as Paddle, whatever scale and threshold say
     slope = xp.where(x < const(x, threshold - offset), (x + x + const(x, offset)) / const(x, scale), xp.ones_like(x))
     return d_out * slope * (x > const(x, -offset))
@@ -253,11 +298,15 @@ def _(xp, x, d_out, *, threshold: float = 6.0, scale: float = 6.0, offset: float
 @op("mish", "X -> Out", infer=same_as(0), grad="X, Out@GRAD -> X@GRAD")
 def mish(xp, x, *, threshold: float = 20.0):
     refuse_integers(x)
-    return x * xp.tanh(_softplus(xp, x, 1.0, threshold))
+    found = activated("mish", x) if threshold == 20 else None
+    return x * xp.tanh(_softplus(xp, x, 1.0, threshold)) if found is None else found
 
 
 @mish.backward
 def _(xp, x, d_out, *, threshold: float = 20.0):
+    found = activated_back("mish", x, d_out) if threshold == 20 else None
+    if found is not None:
+        return found
     t = xp.tanh(_softplus(xp, x, 1.0, threshold))
     slope = logistic(xp, xp.minimum(x, const(x, threshold)))
     return d_out * (t + x * (const(x, 1) - t * t) * slope)
@@ -272,11 +321,15 @@ def _softplus(xp: Any, x: Any, beta: float, threshold: float) -> Any:
 @op("softplus", "X -> Out", infer=same_as(0), grad="X, Out@GRAD -> X@GRAD")
 def softplus(xp, x, *, beta: float = 1.0, threshold: float = 20.0):
     refuse_integers(x)
-    return _softplus(xp, x, beta, threshold)
+    found = activated("softplus", x, beta, threshold)
+    return _softplus(xp, x, beta, threshold) if found is None else found
 
 
 @softplus.backward
 def _(xp, x, d_out, *, beta: float = 1.0, threshold: float = 20.0):
+    found = activated_back("softplus", x, d_out, beta, threshold)
+    if found is not None:
+        return found
     scaled = x * const(x, beta)
     return xp.where(scaled > const(x, threshold), d_out, d_out * logistic(xp, scaled))
 

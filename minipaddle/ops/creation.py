@@ -10,7 +10,7 @@ import numpy as np
 
 from ..dtypes import numpy_of as _numpy
 from ..errors import UnsupportedDtypeError
-from .manipulation import ints_of, open_ints
+from .manipulation import all_below, ints_of, open_ints
 from .registry import DTypeNumber, Float64s, Floats, Ints, Long, Longs, Op, Scalars, Spec, op
 from .shapes import same_as
 
@@ -333,6 +333,10 @@ def _infer_one_hot(
 
 def encode(xp: Any, x: Any, depth: int, dtype: Any, allow_out_of_range: bool) -> Any:
     """One-hot rows along a new last axis; classes outside of [0, depth) give zeros, or an error."""
+    if all_below(x, depth):
+        out = np.zeros((x.size, depth), dtype)
+        out.reshape(-1)[x.reshape(-1) + np.arange(0, x.size * depth, depth or 1)] = 1
+        return out.reshape((*x.shape, depth))
     if not allow_out_of_range and x.size and x.dtype.kind in "iu" and (int(x.min()) < 0 or int(x.max()) >= depth):
         raise ValueError(f"a class is outside of [0, {depth}): the input holds {int(x.min())} to {int(x.max())}")
     if x.dtype.kind not in "iu":

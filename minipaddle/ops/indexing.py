@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import kernels
 from ..errors import UnfitShapesError
-from .manipulation import add_at, ints_of, zeros_added_at, zeros_placed
+from .manipulation import add_at, all_below, ints_of, zeros_added_at, zeros_placed
 from .registry import DTypeNumber, Ints, Longs, Scalars, Spec, op
 from .shapes import axis_of, broadcast_shape, product, same_as, unbroadcast
 
@@ -396,6 +397,8 @@ def in_range(
     if index.dtype.kind not in "iu":
         raise ValueError(f"{what} must be an integer tensor, got {index.dtype}")
     if index.size:
+        if all_below(index, n):
+            return index
         low, high = int(index.min()), int(index.max())
         if low < (-n if negative else 0) or high >= n:
             allowed = f"[{-n if negative else 0}, {n})"
@@ -432,7 +435,7 @@ def _infer_gather(x: Spec, index: Spec, axis_tensor: Any = None, *, axis: int = 
 @op("gather", "X, Index, Axis? -> Out", infer=_infer_gather, grad="X#, Index, Axis?, Out@GRAD -> X@GRAD")
 def gather(xp, x, index, axis_tensor=None, *, axis: int = 0):
     at = _gather_axis(x, axis_tensor, axis)
-    return xp.take(x, in_range(xp, _flat_index(index), x.shape[at], "the index", error=IndexError), axis=at)
+    return x.take(in_range(xp, _flat_index(index), x.shape[at], "the index", error=IndexError), axis=at)
 
 
 def taken_back(xp: Any, d_out: Any, index: Any, shape: Sequence[int], axis: int) -> Any:
@@ -441,8 +444,9 @@ def taken_back(xp: Any, d_out: Any, index: Any, shape: Sequence[int], axis: int)
         index, d_out = index.reshape(1), xp.expand_dims(d_out, axis)
     if axis == 0:
         return zeros_added_at(xp, shape, d_out.dtype, (index,), d_out)
-    front = [shape[axis], *shape[:axis], *shape[axis + 1 :]]
-    return xp.moveaxis(zeros_added_at(xp, front, d_out.dtype, (index,), xp.moveaxis(d_out, axis, 0)), 0, axis)
+    front = list(shape)
+    front[0], front[axis] = shape[axis], shape[0]
+    return zeros_added_at(xp, front, d_out.dtype, (index,), d_out.swapaxes(0, axis)).swapaxes(0, axis)
 
 
 @gather.backward
@@ -462,7 +466,7 @@ def index_select(xp, x, index, *, dim: int = 0):
     if not index.ndim:
         raise ValueError("the index must have one dimension, got a scalar tensor")
     at = axis_of(dim, x.ndim, "dim")
-    return xp.take(x, in_range(xp, _flat_index(index).reshape(-1), x.shape[at], "the index", negative=True), axis=at)
+    return x.take(in_range(xp, _flat_index(index).reshape(-1), x.shape[at], "the index", negative=True), axis=at)
 
 
 @index_select.backward
@@ -515,7 +519,7 @@ def _infer_index_sample(x: Spec, index: Spec) -> Spec:
 @op("index_sample", "X, Index -> Out", infer=_infer_index_sample, grad="X#, Index, Out@GRAD -> X@GRAD")
 def index_sample(xp, x, index):
     _infer_index_sample(x, index)
-    return xp.take_along_axis(x, in_range(xp, index, x.shape[1], "the index"), 1)
+    return x[along_axis(xp, in_range(xp, index, x.shape[1], "the index"), 1)]
 
 
 @index_sample.backward
@@ -825,8 +829,41 @@ def _infer_masked_select(x: Spec, mask: Spec) -> Spec:
 def _both(xp: Any, x: Any, mask: Any) -> tuple[Any, Any]:
     if mask.dtype.kind != "b":
         raise ValueError(f"the mask must be a bool tensor, got {mask.dtype}")
+    if x.shape == mask.shape:
+        return x, mask
     shape = broadcast_shape(x.shape, mask.shape)
     return xp.broadcast_to(x, shape), xp.broadcast_to(mask, shape)
+
+
+def _chosen(xp: Any, x: Any, mask: Any) -> Any:
+    """``x[mask]``."""
+    kernel = kernels.lookup("compress")
+    found = None if kernel is None or x.ndim != mask.ndim else kernel(mask, x)
+    return x[mask] if found is None else found
+
+
+def _put_back(xp: Any, mask: Any, d_out: Any, shape: Sequence[int]) -> Any:
+    """Zeros of `shape` with `d_out` where the mask, which covers the first dimensions, is true."""
+    kernel = kernels.lookup("spread")
+    found = None if kernel is None or mask.ndim != len(shape) else kernel(mask, d_out)
+    return zeros_added_at(xp, shape, d_out.dtype, xp.nonzero(mask), d_out, unique=True) if found is None else found
+
+
+def _infer_masked_take(x: Spec, mask: Spec) -> Spec:
+    if mask.ndim > x.ndim or any(-1 not in (m, n) and m != n for m, n in zip(mask.shape, x.shape, strict=False)):
+        raise IndexError(f"a bool index of shape {list(mask.shape)} does not match the indexed dimensions of {list(x.shape)}")
+    return Spec((-1, *x.shape[mask.ndim :]), x.dtype)
+
+
+@op("masked_take", "X, Mask -> Out", infer=_infer_masked_take, grad="X#, Mask, Out@GRAD -> X@GRAD")
+def masked_take(xp, x, mask):
+    """``x[mask]`` in one step; Programs get the operators that Paddle makes of it."""
+    return _chosen(xp, x, mask)
+
+
+@masked_take.backward
+def _(xp, x, mask, d_out):
+    return _put_back(xp, mask, d_out, x.shape)
 
 
 @op("masked_select", "X, Mask -> Y", infer=_infer_masked_select, grad="X#, Mask, Y@GRAD -> X@GRAD")
@@ -835,14 +872,13 @@ def masked_select(xp, x, mask):
         x, mask = _both(xp, x, mask)
     except ValueError as error:
         raise UnfitShapesError(str(error)) from None
-    return x[mask]
+    return _chosen(xp, x, mask)
 
 
 @masked_select.backward
 def _(xp, x, mask, d_out):
     shape = broadcast_shape(x.shape, mask.shape)
-    places = xp.nonzero(xp.broadcast_to(mask, shape))
-    return unbroadcast(xp, zeros_added_at(xp, shape, d_out.dtype, places, d_out, unique=True), x.shape)
+    return unbroadcast(xp, _put_back(xp, xp.broadcast_to(mask, shape), d_out, shape), x.shape)
 
 
 def _infer_where(condition: Spec, x: Spec, y: Spec) -> Spec:

@@ -6,15 +6,16 @@ that `softmax_with_cross_entropy` returns, are differentiated as they stand.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..backend import rng
-from .activation import by_kernel, logistic
+from .activation import activated, by_kernel, logistic
 from .elementwise import const, refuse_integers
-from .manipulation import zeros_added_at
+from .manipulation import all_below, zeros_added_at
 from .registry import Long, Longs, Spec, Strings, op
 from .shapes import axis_of, broadcast_shape, product, unbroadcast
 
@@ -41,6 +42,8 @@ def _check_classes(
     label: Any, valid: Any, classes: int, ignore_index: int, error: type[Exception] = ValueError
 ) -> None:
     """`error` for the first label that is no class."""
+    if all_below(label, classes):
+        return
     bad = valid & ((label < 0) | (label >= classes))
     if bad.any():
         found = int(label[bad].reshape(-1)[0])
@@ -260,6 +263,11 @@ def _nll_weights(xp: Any, x: Any, label: Any, weight: Any, ignore_index: int) ->
     return counted, xp.expand_dims(place, 1)
 
 
+def _all_count(label: Any, classes: int, ignore_index: int) -> bool:
+    """Whether NumPy labels are classes all, none of them ignored; False also where that takes longer to find out."""
+    return label.size > 0 and not 0 <= ignore_index < classes and all_below(label, classes)
+
+
 @op(
     "nll_loss",
     "X, Label, Weight? -> Out, Total_weight",
@@ -271,6 +279,12 @@ def nll_loss(xp, x, label, weight=None, *, ignore_index: Long = -100, reduction:
     _check_nll(x, label, weight)
     if label.dtype.kind not in "iu":
         raise ValueError(f"class numbers must be integers, got a label of {label.dtype}")
+    if weight is None and x.ndim == 2 and _all_count(label, x.shape[1], ignore_index):
+        out = -x[np.arange(label.size), label]
+        if reduction == "none":
+            return out, np.zeros((), x.dtype)
+        total = x.dtype.type(label.size)
+        return out.sum() / total if reduction == "mean" else out.sum(), total
     _check_classes(label, label != ignore_index, x.shape[1], ignore_index)
     counted, place = _nll_weights(xp, x, label, weight, ignore_index)
     out = -xp.take_along_axis(x, place, 1).reshape(tuple(label.shape)) * counted
@@ -285,6 +299,10 @@ def nll_loss(xp, x, label, weight=None, *, ignore_index: Long = -100, reduction:
 
 @nll_loss.backward
 def _(xp, x, label, weight, total, d_out, *, ignore_index: Long = -100, reduction: str = "mean"):
+    if weight is None and type(d_out) is np.ndarray and len(x.shape) == 2 and _all_count(label, x.shape[1], ignore_index):
+        d_x = np.zeros(x.shape, d_out.dtype)
+        d_x[np.arange(label.size), label] = -(d_out / total if reduction == "mean" else d_out)
+        return d_x
     counted, place = _nll_weights(xp, x, label, weight, ignore_index)
     if reduction == "mean":
         d_out = d_out / xp.where(total == 0, xp.ones_like(total), total)
@@ -298,6 +316,8 @@ def _(xp, x, label, weight, total, d_out, *, ignore_index: Long = -100, reductio
 
 def _same_shapes(first: str, second: str) -> Callable[..., None]:
     def check(x: Any, y: Any) -> None:
+        if x.shape == y.shape and x.dtype == y.dtype:
+            return
         if x.ndim != y.ndim or not all(_fits(a, b) for a, b in zip(x.shape, y.shape, strict=True)):
             raise ValueError(f"{first} and {second} must have the same shape, got {list(x.shape)} and {list(y.shape)}")
         if x.dtype != y.dtype:
@@ -347,7 +367,9 @@ def _infer_bce(x: Spec, label: Spec) -> Spec:
 def bce_loss(xp, x, label):
     refuse_integers(x)
     _same_label(x, label)
-    if x.size and (bool((x < 0).any()) or bool((x > 1).any())):
+    if type(x) is np.ndarray and x.size and x.item(x.argmin()) >= 0 and x.item(x.argmax()) <= 1:
+        pass  # the quickest way to know; nan is looked at below
+    elif x.size and (bool((x < 0).any()) or bool((x > 1).any())):
         raise ValueError(
             f"X must hold probabilities in [0, 1], got {float(x.min())} to {float(x.max())}; "
             "binary_cross_entropy_with_logits takes any number"
@@ -380,7 +402,9 @@ def sigmoid_cross_entropy_with_logits(
     refuse_integers(x)
     _same_label(x, label)
     zero = const(x, 0)
-    minus_log = xp.log1p(xp.exp(-xp.abs(x))) + xp.maximum(-x, zero)  # -log(sigmoid(x))
+    minus_log = activated("softplus", -x, 1.0, math.inf)  # -log(sigmoid(x))
+    if minus_log is None:
+        minus_log = xp.log1p(xp.exp(-xp.abs(x))) + xp.maximum(-x, zero)
     if pos_weight is not None:
         minus_log = minus_log * pos_weight
     valid = label != ignore_index

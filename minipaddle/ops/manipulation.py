@@ -7,11 +7,12 @@ attribute; the first one present wins (`ints_of`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
+from ..backend import kernels
 from ..backend import xp as backend
 from ..dtypes import numpy_of as _numpy
 from ..errors import MisusedTensorError, UnsupportedDtypeError, WrongTypeError
@@ -498,7 +499,10 @@ def _infer_stack(xs: list[Spec], *, axis: int = 0) -> Spec:
 def stack(xp, xs, *, axis: int = 0):
     if any(x.dtype != xs[0].dtype or x.shape != xs[0].shape for x in xs):
         _same_but(xs, None)
-    return xp.stack(xs, axis_of(axis, xs[0].ndim + 1))
+    shape = xs[0].shape
+    at = axis_of(axis, len(shape) + 1)
+    shape = (*shape[:at], 1, *shape[at:])
+    return xp.concatenate([x.reshape(shape) for x in xs], at)
 
 
 @stack.backward
@@ -596,11 +600,11 @@ def split(xp, x, axis_tensor=None, sections_tensors=None, *, sections: Ints = ()
         raise ValueError("a 0-D tensor cannot be split")
     at = axis_of(axis if axis_tensor is None else int(axis_tensor.item()), x.ndim)
     given = ints_of(None, sections_tensors, sections)
-    places, end = [], 0
-    for n in section_sizes(x.shape[at], given, num, at)[:-1]:
+    lead, parts, end = (slice(None),) * at, [], 0
+    for n in section_sizes(x.shape[at], given, num, at):
+        parts.append(x[(*lead, slice(end, end + n))].copy())
         end += n
-        places.append(end)
-    return [part.copy() for part in xp.split(x, places, at)]
+    return parts
 
 
 @split.backward
@@ -650,7 +654,9 @@ def _infer_expand(x: Spec, whole: Any = None, parts: Any = None, *, shape: Seque
 
 def _broadcast(xp: Any, x: Any, shape: Sequence[int]) -> Any:
     """A broadcast with memory of its own, so that it can be changed in place."""
-    return xp.broadcast_to(x, tuple(shape)).copy()
+    out = xp.empty(tuple(shape), x.dtype)
+    out[...] = x
+    return out
 
 
 @op("expand_v2", "X, Shape?, expand_shapes_tensor*? -> Out", infer=_infer_expand, grad="X#, Out@GRAD -> X@GRAD")
@@ -717,6 +723,9 @@ def tile(xp, x, times_tensor=None, times_tensors=None, *, repeat_times: Ints = (
     times = ints_of(times_tensor, times_tensors, repeat_times)
     if any(t <= 0 for t in times):
         raise ValueError(f"repeat_times {times} must be positive")
+    if len(times) == x.ndim and len(times) - times.count(1) == 1:  # along one axis
+        axis = next(i for i, t in enumerate(times) if t != 1)
+        return xp.concatenate([x] * times[axis], axis)
     return xp.tile(x, times)
 
 
@@ -800,10 +809,14 @@ def _axes(axis: Sequence[int], ndim: int) -> tuple[int, ...]:
     return tuple(axis_of(int(a), ndim) for a in axis)
 
 
+_ALL, _BACKWARDS = slice(None), slice(None, None, -1)
+
+
 def _flip(type: str) -> Op:
     @op(type, "X -> Out", infer=same_as(0), grad="Out@GRAD -> X@GRAD")
     def forward(xp, x, *, axis: Ints):
-        return xp.flip(x, _axes(axis, x.ndim)).copy()
+        turned = set(_axes(axis, x.ndim))
+        return x[tuple(_BACKWARDS if i in turned else _ALL for i in range(x.ndim))].copy()
 
     @forward.backward
     def _(xp, d_out, *, axis: Ints):
@@ -833,8 +846,8 @@ def _roll_one(xp: Any, x: Any, shift: int, axis: int) -> Any:
     shift = shift % n if n else 0
     if not shift:
         return x
-    left, right = xp.split(x, [n - shift], axis)
-    return xp.concatenate([right, left], axis)
+    lead = (slice(None),) * axis
+    return xp.concatenate([x[(*lead, slice(n - shift, None))], x[(*lead, slice(None, n - shift))]], axis)
 
 
 @op("roll", "X, ShiftsTensor? -> Out", infer=same_as(0), grad="X#, ShiftsTensor?, Out@GRAD -> X@GRAD")
@@ -848,8 +861,17 @@ def _(xp, x, shifts_tensor, d_out, *, shifts: Longs = (), axis: Longs = ()):
     return _rolled(xp, d_out, [-s for s in ints_of(shifts_tensor, None, shifts)], axis)
 
 
+@lru_cache(maxsize=32)
+def _small_mask(rows: int, columns: int, diagonal: int, lower: bool) -> Any:
+    return _made_mask(np, rows, columns, diagonal, lower)
+
+
 def _mask(xp: Any, rows: int, columns: int, diagonal: int, lower: bool) -> Any:
     """Boolean [rows, columns]: what `tril` (or `triu`) keeps."""
+    return (_small_mask if xp is np and rows * columns <= 65536 else partial(_made_mask, xp))(rows, columns, diagonal, lower)
+
+
+def _made_mask(xp: Any, rows: int, columns: int, diagonal: int, lower: bool) -> Any:
     distance = xp.arange(columns)[None, :] - xp.arange(rows)[:, None]
     return distance <= diagonal if lower else distance >= diagonal
 
@@ -1216,11 +1238,27 @@ def _(xp, x, d_out, *, dims: Longs = (), stride: Longs = (), offset: Long = 0):
     return zeros_added_at(xp, (product(x.shape),), d_out.dtype, (index,), d_out).reshape(tuple(x.shape))
 
 
+_UNSIGNED = {np.dtype(np.int64): np.uint64, np.dtype(np.int32): np.uint32}
+
+
+def all_below(index: Any, n: int) -> bool:
+    """Whether a NumPy array of int32 or int64 holds numbers in [0, n) alone. False for others too: look closer then."""
+    if type(index) is not np.ndarray or index.dtype not in _UNSIGNED:
+        return False
+    if not index.size:
+        return True
+    # one look for both ends, since as unsigned numbers negative ones are the largest; argmax is the quickest way to it
+    numbers = index.view(_UNSIGNED[index.dtype])
+    return bool(numbers.item(numbers.argmax()) < n)
+
+
 def add_at(xp: Any, out: Any, place: Any, values: Any) -> None:
     """``out[place] += values`` in place, also where places repeat.
 
     CuPy adds so only to real numbers of 32 and 64 bits and to float16.
     """
+    if type(out) is np.ndarray and _rows_added(out, place if type(place) is tuple else (place,), values):
+        return
     if out.dtype.kind == "c":
         xp.add.at(out.real, place, values.real)
         xp.add.at(out.imag, place, values.imag)
@@ -1230,6 +1268,26 @@ def add_at(xp: Any, out: Any, place: Any, values: Any) -> None:
         wide = out.astype(np.int64 if out.dtype.kind in "iu" else np.float32)
         xp.add.at(wide, place, values.astype(wide.dtype))
         out[...] = wide.astype(out.dtype)
+
+
+def _rows_added(out: Any, index: tuple[Any, ...], values: Any) -> bool:
+    """`add_at` by the kernel that adds whole rows, for index arrays over the first dimensions. False: nothing was done."""
+    kernel = kernels.lookup("add_rows")
+    if kernel is None or values.size < 256 or out.dtype.kind != "f" or not out.flags.c_contiguous or not out.size:
+        return False
+    place: Any = None
+    for part, n in zip(index, out.shape, strict=False):
+        if type(part) is not np.ndarray or part.dtype.kind != "i":
+            return False
+        if part.size and part.min() < 0:
+            part = np.where(part < 0, part + n, part)
+        place = part if place is None else place * n + part
+    rest = out.shape[len(index) :]
+    if type(place) is not np.ndarray or values.shape != (*place.shape, *rest) or values.dtype != out.dtype:
+        return False
+    width = product(rest)
+    rows = np.ascontiguousarray(values).reshape(-1, width)
+    return bool(kernel(out.reshape(-1, width), np.ascontiguousarray(place).reshape(-1), rows))
 
 
 def zeros_added_at(
@@ -1246,6 +1304,10 @@ def zeros_added_at(
         out = xp.zeros(tuple(shape), dtype)
         out[index] = values
         return out
+    if type(values) is np.ndarray:
+        out = xp.zeros(tuple(shape), dtype)
+        if _rows_added(out, index, values):
+            return out
     # over flat memory `add.at` is several times faster than with an index over some of the dimensions
     place = xp.where(index[0] < 0, index[0] + shape[0], index[0])
     for part, n in zip(index[1:], shape[1:], strict=False):

@@ -1,6 +1,8 @@
 """Matrix products."""
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from ..errors import MisusedTensorError, UnfitShapesError
@@ -67,13 +69,15 @@ def _(xp, x, y, d_out, *, trans_x: bool = False, trans_y: bool = False, needs: t
     lead = broadcast_shape(a.shape[:-2], b.shape[:-2])
     d = d_out.reshape(*lead, a.shape[-2], b.shape[-1])
     if needs[0]:
-        da = unbroadcast(xp, d @ b.swapaxes(-1, -2), a.shape)
+        turned = b.swapaxes(-1, -2)
+        da = unbroadcast(xp, d * turned if b.shape[-1] == 1 else d @ turned, a.shape)  # of vectors: no sums at all
         dx = da.reshape(x.shape) if x.ndim == 1 else (da.swapaxes(-1, -2) if trans_x else da)
     if needs[1]:
         if b.ndim == 2 and a.ndim > 2:
             db = a.reshape(-1, a.shape[-1]).swapaxes(0, 1) @ d.reshape(-1, d.shape[-1])
         else:
-            db = unbroadcast(xp, a.swapaxes(-1, -2) @ d, b.shape)
+            turned = a.swapaxes(-1, -2)
+            db = unbroadcast(xp, turned * d if a.shape[-2] == 1 else turned @ d, b.shape)
         dy = db.reshape(y.shape) if y.ndim == 1 else (db.swapaxes(-1, -2) if trans_y else db)
     return dx, dy
 
@@ -298,6 +302,14 @@ def parse_equation(equation: str, ranks: list[int]) -> tuple[list[list[str]], li
     return found, dots + sorted(x for x in set(every) if not x.isdigit() and every.count(x) == 1)
 
 
+@lru_cache(maxsize=256)
+def _settled(equation: str, shapes: tuple[tuple[int, ...], ...]) -> tuple[list[list[str]], list[str]]:
+    """Labels of the operands and of the result for operands that fit; not to be changed."""
+    labels, out = parse_equation(equation, [len(shape) for shape in shapes])
+    _label_sizes(list(shapes), labels, equation)
+    return labels, out
+
+
 def _label_sizes(shapes: list[Any], labels: list[list[str]], equation: str) -> dict[str, int]:
     """The size of each label; -1 where no operand knows it. Those of "..." broadcast."""
     found: dict[str, set[int]] = {}
@@ -355,8 +367,53 @@ def _pair(xp: Any, a: Any, la: list[str], b: Any, lb: list[str], keep: set[str])
     return made.reshape(shape), batch + free_a + free_b
 
 
+@lru_cache(maxsize=256)
+def _product_plan(la: tuple[str, ...], lb: tuple[str, ...], out: tuple[str, ...]) -> Any:
+    """How two operands become one product of matrices, or None if their labels ask for more than that.
+
+    (permutations of the operands, numbers of shared, own and summed labels, permutation of the product); None for no permutation.
+    """
+    labels = {*la, *lb}
+    if len({*la}) != len(la) or len({*lb}) != len(lb) or any(name.isdigit() for name in labels):
+        return None
+    batch = [x for x in la if x in lb and x in out]
+    summed = [x for x in la if x in lb and x not in out]
+    free_a, free_b = [x for x in la if x not in lb], [x for x in lb if x not in la]
+    if not summed or any(x not in out for x in (*free_a, *free_b)):
+        return None
+
+    def order(names: Sequence[str], wanted: Sequence[str]) -> tuple[int, ...] | None:
+        found = tuple(names.index(x) for x in wanted)
+        return None if found == tuple(range(len(found))) else found
+
+    made = [*batch, *free_a, *free_b]
+    return (
+        order(la, batch + free_a + summed), order(lb, batch + summed + free_b), len(batch), len(free_a), len(summed), order(made, out)
+    )  # fmt: skip
+
+
+def _multiplied(a: Any, b: Any, plan: Any) -> Any:
+    """The product that `_product_plan` describes."""
+    order_a, order_b, n, rows, k, order = plan
+    if order_a is not None:
+        a = a.transpose(order_a)
+    if order_b is not None:
+        b = b.transpose(order_b)
+    if rows == k == 1 and b.ndim == n + 2:  # matrices already
+        made = a @ b
+    else:
+        lead, own, common, others = a.shape[:n], a.shape[n : n + rows], a.shape[n + rows :], b.shape[n + k :]
+        left, right = a.reshape((*lead, product(own), product(common))), b.reshape((*lead, product(common), product(others)))
+        made = (left @ right).reshape((*lead, *own, *others))
+    return made if order is None else made.transpose(order)
+
+
 def contract(xp: Any, arrays: list[Any], labels: list[list[str]], out: list[str]) -> Any:
     """The sum of products that the labels say; every label of `out` occurs in some operand."""
+    if len(arrays) == 2:
+        plan = _product_plan(tuple(labels[0]), tuple(labels[1]), tuple(out))
+        if plan is not None:
+            return _multiplied(arrays[0], arrays[1], plan)
     made: Any = None
     names: list[str] = []
     for i, (x, own) in enumerate(zip(arrays, labels, strict=True)):
@@ -376,8 +433,7 @@ def _infer_einsum(xs: list[Spec], *, equation: str) -> tuple[Any, ...]:
 
 @op("einsum", "Operands* -> Out, InnerCache*~, XShape*~", infer=_infer_einsum, grad="Operands, Out@GRAD -> Operands@GRAD")
 def einsum(xp, xs, *, equation: str):
-    labels, out = parse_equation(equation, [x.ndim for x in xs])
-    _label_sizes([x.shape for x in xs], labels, equation)
+    labels, out = _settled(equation, tuple([tuple(x.shape) for x in xs]))
     made = contract(xp, list(xs), labels, out)
     if any(made is x for x in xs) or made.base is not None:  # a transposed or summed view of an operand
         made = made.copy()
@@ -387,7 +443,7 @@ def einsum(xp, xs, *, equation: str):
 
 @einsum.backward
 def _(xp, xs, d_out, *, equation: str):
-    labels, out = parse_equation(equation, [x.ndim for x in xs])
+    labels, out = _settled(equation, tuple([tuple(x.shape) for x in xs]))
     found = []
     for i, x in enumerate(xs):
         others = [o for k, o in enumerate(xs) if k != i]

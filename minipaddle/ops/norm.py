@@ -111,8 +111,8 @@ def batch_norm(
             raise ValueError(f"{name} must have shape [{channels}], one number per channel, got {list(v.shape)}")
     reserve = None if is_test and not trainable_statistics else xp.zeros((0,), x.dtype)
     if _uses_stored(is_test, use_global_stats, trainable_statistics):
-        y = by_kernel("batch_norm_infer", x, scale, bias, mean, variance, epsilon) if axis == 1 else None
         inverse = const(variance, 1) / xp.sqrt(variance + const(variance, epsilon))
+        y = by_kernel("batch_norm_infer", x, scale, bias, mean, inverse) if axis == 1 else None
         if y is None:
             y = _scaled(x, mean, inverse, scale, bias, axis)
         return y, mean, variance, mean.copy(), inverse, reserve

@@ -90,6 +90,17 @@ def _pooled(
 
 
 @lru_cache(maxsize=256)
+def _geometry(
+    sizes: tuple[int, ...], ksize: tuple[int, ...], strides: tuple[int, ...], paddings: tuple[int, ...], algorithm: str,
+    global_pooling: bool, ceil_mode: bool, adaptive: bool,
+) -> tuple[tuple[int, ...], tuple[int, ...], Pads, tuple[int, ...]]:  # fmt: skip
+    """Windows, strides and paddings (also as one tuple) of a pooling that fits."""
+    k, t, pads = _settled(sizes, ksize, strides, paddings, algorithm, global_pooling, adaptive)
+    _pooled(sizes, k, t, pads, ceil_mode, adaptive)
+    return k, t, pads, tuple(p for pair in pads for p in pair)
+
+
+@lru_cache(maxsize=256)
 def _axis_windows(
     size: int, k: int, t: int, before: int, after: int, ceil_mode: bool, exclusive: bool, adaptive: bool
 ) -> tuple[Any, Any, Any]:
@@ -110,12 +121,21 @@ def _axis_windows(
     return np.minimum(index, size - 1), index < end[:, None], np.maximum(count, 1)
 
 
-def maxima(xp: Any, x: Any, windows: Sequence[tuple[Any, Any, Any]]) -> tuple[Any, Any]:
-    """Largest elements of the windows over the last axes, and their positions in the plane, row by row."""
+def maxima(xp: Any, x: Any, windows: Sequence[tuple[Any, Any, Any]], planes: Any = None) -> tuple[Any, Any]:
+    """Largest elements of the windows over the last axes, and their positions in the plane, row by row.
+
+    planes: of three axes, the arguments with which the kernel finds the maxima of the last two.
+    """
     low = x.dtype.type((np.finfo if x.dtype.kind == "f" else np.iinfo)(x.dtype).min)
     sizes = x.shape[2:]
     index: Any = None
-    for axis in range(len(sizes) - 1, -1, -1):
+    axes = len(sizes)
+    if planes is not None:  # the last two axes
+        found = by_kernel("max_pool2d", x.reshape((-1, *x.shape[2:])), *planes, True) if x.size else None
+        if found is not None:
+            x, index = (part.reshape((*x.shape[:3], *part.shape[2:])) for part in found)
+            index, axes = index.astype(np.int64), axes - 2
+    for axis in range(axes - 1, -1, -1):
         elements, there, _ = windows[axis]
         n, longest = elements.shape
         at = axis + 2
@@ -142,8 +162,12 @@ def maxima(xp: Any, x: Any, windows: Sequence[tuple[Any, Any, Any]]) -> tuple[An
     return x, index
 
 
-def _largest(xp: Any, x: Any, windows: Sequence[tuple[Any, Any, Any]]) -> Any:
-    """Largest elements alone, one axis after the other."""
+def _largest(xp: Any, x: Any, windows: Sequence[tuple[Any, Any, Any]], planes: Any = None) -> Any:
+    """Largest elements alone, one axis after the other; planes: as `maxima` takes them."""
+    if planes is not None and x.size:
+        flat = by_kernel("max_pool2d", x.reshape((-1, *x.shape[2:])), *planes)
+        if flat is not None:
+            x, windows = flat.reshape((*x.shape[:3], *flat.shape[2:])), windows[:1]
     low = x.dtype.type((np.finfo if x.dtype.kind == "f" else np.iinfo)(x.dtype).min)
     for axis, (elements, there, _) in enumerate(windows, 2):
         inner = np.where(there, elements, elements[:, :1])  # short windows meet their first element again
@@ -182,6 +206,13 @@ def _applied(x: Any, matrices: Sequence[Any]) -> Any:
     for i, m in enumerate(matrices):
         x = along(x, m, x.ndim - len(matrices) + i)
     return x
+
+
+def _planes(n: int, ksize: Any, strides: Any, pads: Pads, ceil_mode: bool, adaptive: bool) -> Any:
+    """Of three axes, what the kernel of two takes for the last two; else None."""
+    if n != 3:
+        return None
+    return ksize[1:], strides[1:], tuple(p for pair in pads[1:] for p in pair), ceil_mode, adaptive
 
 
 def _all_windows(
@@ -249,18 +280,19 @@ def _pool(
     if last:
         x = channels_first(xp, x)
     sizes = x.shape[2:]
-    k, t, pads = _settled(sizes, ksize, strides, paddings, algorithm, global_pooling, adaptive)
-    _pooled(sizes, k, t, pads, ceil_mode, adaptive)
+    k, t, pads, flat = _geometry(
+        tuple(sizes), tuple(ksize), tuple(strides), tuple(paddings), algorithm, global_pooling, ceil_mode, adaptive
+    )
     y = None
     if n == 2:
-        flat = tuple(p for pair in pads for p in pair)
         if pooling_type == "max":
             y = by_kernel("max_pool2d", x, k, t, flat, ceil_mode, adaptive)
         else:
             y = by_kernel("avg_pool2d", x, k, t, flat, ceil_mode, exclusive, adaptive)
     if y is None:
         windows = _all_windows(sizes, k, t, pads, ceil_mode, exclusive, adaptive)
-        y = _largest(xp, x, windows) if pooling_type == "max" else _applied(x, _matrices(xp, windows, sizes, x.dtype))
+        planes = _planes(n, k, t, pads, ceil_mode, adaptive)
+        y = _largest(xp, x, windows, planes) if pooling_type == "max" else _applied(x, _matrices(xp, windows, sizes, x.dtype))
         y = xp.ascontiguousarray(y)
     return channels_last(xp, y) if last else y
 
@@ -299,10 +331,11 @@ def _pool_back(
         d_out = channels_first(xp, d_out)
         x = channels_first(xp, x)
     sizes = tuple(x.shape[2:])
-    k, t, pads = _settled(sizes, ksize, strides, paddings, algorithm, global_pooling, adaptive)
+    k, t, pads, flat = _geometry(
+        sizes, tuple(ksize), tuple(strides), tuple(paddings), algorithm, global_pooling, ceil_mode, adaptive
+    )
     d_x = None
     if n == 2 and not again:
-        flat = tuple(p for pair in pads for p in pair)
         if pooling_type == "max":
             d_x = by_kernel("max_pool2d_grad", x, d_out, k, t, flat, ceil_mode, adaptive)
         else:
@@ -312,7 +345,8 @@ def _pool_back(
         if pooling_type == "max":
             # which element is the largest does not change with a small step: constants for a second derivative
             module, values = (xp.module if again else xp), plain_value(xp, x)
-            d_x = _scattered(xp, d_out, maxima(module, values, windows)[1], sizes)
+            planes = _planes(n, k, t, pads, ceil_mode, adaptive)
+            d_x = _scattered(xp, d_out, maxima(module, values, windows, planes)[1], sizes)
         else:
             d_x = _applied(d_out, [m.T for m in _matrices(xp, windows, sizes, x.dtype)])
         d_x = xp.ascontiguousarray(d_x)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import kernels
 from ..dtypes import numpy_of as _numpy
 from .elementwise import const, refuse_integers
 from .manipulation import zeros_added_at
@@ -90,25 +91,34 @@ def _rule(dtype: Callable[[Any, int], Any] | None = None) -> Callable[..., Spec]
     return rule
 
 
+_LARGE = 4096  # elements from which on a kernel is worth asking for the sum
+
+
+def _total(x: Any, axes: tuple[int, ...] | None = None, keep: bool = False) -> Any:
+    """The sum of floating numbers over axes, all without them: of many float32 numbers in one pass, added up in double."""
+    if type(x) is not np.ndarray:
+        return x.sum(axis=axes, keepdims=keep)
+    if x.size >= _LARGE and not keep and x.dtype == np.float32 and (axes is None or len(axes) == x.ndim):
+        kernel = kernels.lookup("total")
+        found = None if kernel is None else kernel(x)
+        if found is not None:
+            return np.float32(found)
+    return np.add.reduce(x, axis=axes, keepdims=True) if keep else np.add.reduce(x, axis=axes)
+
+
 @op("reduce_sum", "X -> Out", infer=_rule(_sum_dtype), grad="X#, Out@GRAD -> X@GRAD")
 def reduce_sum(xp, x, *, dim: Ints = (0,), keep_dim: bool = False, reduce_all: bool = False, in_dtype: DTypeNumber = -1,
                out_dtype: DTypeNumber = -1):  # fmt: skip
+    axes = reduced_axes(x, dim, reduce_all)
     if x.dtype.kind == "f" and out_dtype < 0:
-        return _total(x, reduced_axes(x, dim, reduce_all), keep_dim)
-    return x.sum(axis=reduced_axes(x, dim, reduce_all), keepdims=keep_dim, dtype=_sum_dtype(x, out_dtype))
+        return _total(x, axes, keep_dim)
+    return x.sum(axis=axes, keepdims=keep_dim, dtype=_sum_dtype(x, out_dtype))
 
 
 @reduce_sum.backward
 def _(xp, x, d_out, *, dim: Ints = (0,), reduce_all: bool = False):
     d = d_out if d_out.dtype == x.dtype else d_out.astype(x.dtype)
     return spread_copy(xp, d, x, reduced_axes(x, dim, reduce_all))
-
-
-def _total(x: Any, axes: tuple[int, ...], keep: bool) -> Any:
-    """The sum of floating numbers; for NumPy without the detours of the method."""
-    if type(x) is not np.ndarray:
-        return x.sum(axis=axes, keepdims=keep)
-    return np.add.reduce(x, axis=axes, keepdims=True) if keep else np.add.reduce(x, axis=axes)
 
 
 def _mean(xp: Any, x: Any, axes: tuple[int, ...], keep: bool) -> Any:
@@ -132,7 +142,7 @@ def reduce_mean(xp, x, *, dim: Ints = (0,), keep_dim: bool = False, reduce_all: 
     if out_dtype >= 0:
         x = x.astype(_numpy(out_dtype))
     if reduce_all and not keep_dim and x.dtype.kind == "f" and x.dtype.itemsize >= 4 and x.size:
-        return x.sum() / const(x, x.size)  # the mean of a loss, without the detour over axes
+        return _total(x) / const(x, x.size)  # the mean of a loss, without the detour over axes
     return _mean(xp, x, reduced_axes(x, dim, reduce_all), keep_dim)
 
 
@@ -398,6 +408,10 @@ def _infer_scan(x: Spec, *, flatten: bool = False, **_: Any) -> Spec:
 
 
 def _cumulative(xp: Any, x: Any, axis: int, exclusive: bool, reverse: bool) -> Any:
+    kernel = kernels.lookup("cumsum")
+    found = None if kernel is None else kernel(x, axis, reverse)
+    if found is not None:
+        return found - x if exclusive else found
     if reverse:
         x = xp.flip(x, axis)
     total = xp.cumsum(x, axis=axis).astype(x.dtype)

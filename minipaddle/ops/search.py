@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import kernels
 from ..dtypes import numpy_of as _numpy
 from ..errors import WrongTypeError
 from .indexing import along, along_axis, zeros_added_at
@@ -34,10 +35,10 @@ def _arg(type: str, function: str) -> Op:
         if not flatten:
             axis_of(axis, x.ndim)
         if flatten or not x.ndim:
-            found = getattr(xp, function)(x.reshape(-1)).astype(target)
+            found = xp.asarray(getattr(x, function)()).astype(target, copy=False)
             return found.reshape((1,) * x.ndim if keepdims else ())
         at = axis_of(axis, x.ndim)
-        found = getattr(xp, function)(x, axis=at).astype(target)
+        found = getattr(x, function)(axis=at).astype(target, copy=False)
         return xp.expand_dims(found, at) if keepdims else found
 
     return forward
@@ -64,6 +65,17 @@ def sorted_index(xp: Any, x: Any, axis: int, descending: bool) -> Any:
     return n - 1 - xp.flip(order, axis)
 
 
+def _taken(xp: Any, x: Any, index: Any, axis: int) -> Any:
+    """`take_along_axis` for indices that are in range and not negative."""
+    if type(x) is not np.ndarray or axis != x.ndim - 1:
+        return xp.take_along_axis(x, index, axis)
+    if x.ndim == 1:
+        return x[index]
+    n = x.shape[-1]
+    rows = np.arange(0, x.size, n or 1).reshape((*x.shape[:-1], 1))
+    return x.reshape(-1)[index + rows]
+
+
 def _back_along(xp: Any, x: Any, index: Any, d_out: Any, axis: int) -> Any:
     return zeros_added_at(xp, x.shape, d_out.dtype, along_axis(xp, index, axis), d_out, unique=True)
 
@@ -80,7 +92,7 @@ def argsort(xp, x, *, axis: int = -1, descending: bool = False):
         return x.copy(), xp.zeros((), "int64")
     at = axis_of(axis, x.ndim)
     index = sorted_index(xp, x, at, descending)
-    return xp.take_along_axis(x, index, at), index.astype("int64")
+    return _taken(xp, x, index, at), index.astype("int64", copy=False)
 
 
 @argsort.backward
@@ -107,8 +119,15 @@ def _top(xp: Any, x: Any, k: int, axis: int, largest: bool) -> tuple[Any, Any]:
     if not x.ndim:
         return x.copy(), xp.zeros((), "int64")
     _infer_top(x, None, k=k, axis=axis)
+    if type(x) is np.ndarray:
+        kernel = kernels.lookup("top")
+        last = at == x.ndim - 1
+        found = None if kernel is None else kernel(x if last else np.ascontiguousarray(x.swapaxes(at, -1)), k, largest)
+        if found is not None:
+            values, places = found if last else [np.ascontiguousarray(part.swapaxes(at, -1)) for part in found]
+            return values, places
     index = sorted_index(xp, x, at, largest)[along(at, slice(0, k))]
-    return xp.take_along_axis(x, index, at), index.astype("int64")
+    return _taken(xp, x, index, at), index.astype("int64", copy=False)
 
 
 @op("top_k_v2", "X, K? -> Out, Indices", infer=_infer_top, grad="X#, Indices, Out@GRAD -> X@GRAD")
@@ -240,11 +259,17 @@ def _starts(xp: Any, rows: Any) -> Any:
     n = rows.shape[0]
     if n == 0:
         return xp.zeros(0, bool)
-    return xp.concatenate([xp.ones(1, bool), (rows[1:] != rows[:-1]).any(axis=1)])
+    new = xp.ones(n, bool)
+    new[1:] = rows[1:, 0] != rows[:-1, 0] if rows.shape[1] == 1 else (rows[1:] != rows[:-1]).any(axis=1)
+    return new
 
 
 def _counts(xp: Any, first: Any, n: int, dtype: Any) -> Any:
-    return xp.diff(xp.concatenate([first, xp.full((1,), n, first.dtype)])).astype(dtype)
+    counts = xp.empty(first.shape, dtype)
+    if counts.size:
+        counts[:-1] = first[1:] - first[:-1]
+        counts[-1] = n - first[-1]
+    return counts
 
 
 @op("unique", "X -> Out, Indices?, Index, Counts?", infer=_infer_unique)
@@ -261,11 +286,11 @@ def unique(
 ):
     target = _numpy(dtype)
     rows, at = _rows(xp, x, axis)
-    order = _sorted_rows(xp, rows)
+    order = _sorted_rows(xp, rows) if rows.shape[1] != 1 else rows[:, 0].argsort(kind="stable")
     new = _starts(xp, rows[order])
-    first = xp.nonzero(new)[0]
+    first = new.nonzero()[0]
     number = xp.empty(order.shape, target)
-    number[order] = (xp.cumsum(new) - 1).astype(target)
+    number[order] = new.cumsum(dtype=target) - 1
     index = order[first]
     if not is_sorted:  # the 1.x form: values in the order in which they first appear
         by_place = xp.argsort(index, kind="stable")
@@ -275,7 +300,7 @@ def unique(
     else:
         counts = _counts(xp, first, rows.shape[0], target)
     out = x.reshape(-1)[index] if at is None else xp.take(x, index, axis=at)
-    return out, index.astype(target), number, counts
+    return out, index.astype(target, copy=False), number, counts
 
 
 def _infer_unique_consecutive(

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import kernels
 from .conv import columns, images
 from .elementwise import const
 from .manipulation import ints_of, open_ints, zeros_added_at, zeros_placed
@@ -88,6 +89,10 @@ def _tap_matrix(kind: str, size: int, out: int, scale: float, align_corners: boo
 def _resampled(xp: Any, x: Any, axis: int, index: Any, weight: Any) -> Any:
     if len(index) == 1:
         return xp.take(x, xp.asarray(index[0]), axis=axis)
+    kernel = kernels.lookup("resample")
+    found = None if kernel is None else kernel(x, axis, index, weight)
+    if found is not None:
+        return found
     shape = (-1,) + (1,) * (x.ndim - 1 - axis)
     dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float32)
     if len(index) == 2:
@@ -371,6 +376,14 @@ def _pad_index(size: int, before: int, after: int, mode: str) -> Any:
 def padded(xp: Any, x: Any, pads: Sequence[tuple[int, int]], mode: str, value: float) -> Any:
     """`x` padded (or, by negative numbers, cut) before and after each axis."""
     if mode == "constant":
+        if min(map(min, pads), default=0) >= 0:
+            sizes, place = [], []
+            for n, (before, after) in zip(x.shape, pads, strict=True):
+                sizes.append(n + before + after)
+                place.append(slice(before, before + n))
+            out = xp.zeros(tuple(sizes), x.dtype) if value == 0 else xp.full(tuple(sizes), value, x.dtype)
+            out[tuple(place)] = x
+            return out
         cut = x[tuple(slice(max(-b, 0), n - max(-a, 0)) for n, (b, a) in zip(x.shape, pads, strict=True))]
         pads = [(max(b, 0), max(a, 0)) for b, a in pads]
         shape = tuple(n + b + a for n, (b, a) in zip(cut.shape, pads, strict=True))

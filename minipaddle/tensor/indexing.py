@@ -316,6 +316,14 @@ def _coordinates(places: Sequence[tuple[int, Any]]) -> Any:
     return call(M.stack, list(call(M.broadcast_tensors, tensors)), axis=-1)
 
 
+def _taken(x: Any, mask: Any) -> Any:
+    """The operators that Paddle makes of ``x[mask]``."""
+    return call(I.gather_nd, x, call(I.where_index, mask))
+
+
+I.masked_take.expand = _taken
+
+
 def _result_rank(places: Sequence[tuple[int, Any]]) -> int:
     """Number of dimensions that the index tensors together give."""
     return max(1 if spec_of(t).dtype.kind == "b" else spec_of(t).ndim for _, t in places)
@@ -353,6 +361,10 @@ def get_item(x: Any, item: Any) -> Any:
         if (type(start) is int or start is None) and (type(stop) is int or (stop is None and start is not None)):
             start, stop = 0 if start is None else start, LARGE if stop is None else stop
             return call(I.slice_, x, axes=[0], starts=[start], ends=[stop], infer_flags=[1], decrease_axis=[])
+    elif kind is Tensor and context.recorder is None and not backend._others:  # a mask
+        mask = item._data
+        if mask.dtype.kind == "b" and mask.ndim and mask.shape == shape[: mask.ndim]:
+            return call(I.masked_take, x, item)
     spec = spec_of(x)
     at = parse(item, spec)
     if at.places:
@@ -376,7 +388,10 @@ def _take(x: Any, places: Sequence[tuple[int, Any]]) -> Any:
     order, front = _order(places, ndim)
     if order != list(range(ndim)):
         x = call(M.transpose2, x, axis=order)
-    out = call(I.gather_nd, x, _coordinates(places))
+    if len(places) == 1 and spec_of(places[0][1]).dtype.kind == "b":
+        out = call(I.masked_take, x, places[0][1])
+    else:
+        out = call(I.gather_nd, x, _coordinates(places))
     if front:
         rank = spec_of(out).ndim
         out = call(M.transpose2, out, axis=_moved_back(_result_rank(places), front, rank))

@@ -254,11 +254,17 @@ def frexp(x: Any, name: str | None = None) -> tuple[Any, Any]:
     return call(I.where, x < 0, -mantissa, mantissa), exponent
 
 
+_CLIPPED = frozenset(("float16", "bfloat16", "float32", "float64", "int32", "int64"))
+
+
 @tensor_method("clip")
 def clip(x: Any, min: Any = None, max: Any = None, name: str | None = None) -> Any:
     """`x` limited to [min, max]: numbers or tensors of one element, None for no limit."""
     static_types("clip", "float16 bfloat16 float32 float64 int32 int64", x=x)
     name_ = x.dtype.name
+    kind_min, kind_max = type(min), type(max)
+    if (kind_min is float or kind_min is int) and (kind_max is float or kind_max is int) and name_ in _CLIPPED:
+        return call(E.clip, x, None, None, min=min, max=max)
     if name_ in ("int32", "int64"):
         # the numbers that Paddle writes for "no limit"; `clip` takes them as that
         lowest: Any = np.iinfo(name_).min

@@ -121,6 +121,7 @@ POOLS = [
     ((1, 2, 6, 6), (3, 3), (2, 2), (1, 1, 1, 1), True, False),
     ((1, 2, 10, 11), (2, 3), (3, 3), (1, 0, 0, 2), False, False),
     ((1, 1, 10, 600), (2, 2), (2, 2), (0, 0, 0, 0), False, False),
+    ((1, 1, 4, 1100), (3, 3), (2, 2), (1, 1, 1, 1), False, False),
     ((2, 3, 7, 5), (3, 2), (1, 1), (0, 0, 0, 0), False, True),
     ((2, 3, 3, 3), (5, 1), (1, 1), (0, 0, 0, 0), False, True),
     # windows side by side, of many widths
@@ -200,9 +201,9 @@ def test_elementwise(kernel, dtype):
         d_y = normal(x.shape, dtype, 1)
         close(kernel("gelu_grad")(x, d_y)[:-2], (d_y * (normal_cdf + wide * density))[:-2], dtype, 3)
     y = np.maximum(x, 0)
-    np.testing.assert_array_equal(kernel("relu_grad")(y, d_y), d_y * (y > 0))
-    assert np.isnan(kernel("relu_grad")(y[:1], np.array([np.nan], dtype)))[0]
-    assert kernel("relu_grad")(y[::2], d_y[::2]) is None
+    np.testing.assert_array_equal(kernel("activation_grad")("relu", y, d_y), d_y * (y > 0))
+    assert np.isnan(kernel("activation_grad")("relu", y[:1], np.array([np.nan], dtype)))[0]
+    assert kernel("activation_grad")("relu", y[::2], d_y[::2]) is None
     for name in ("sigmoid", "silu", "erf", "gelu"):
         copy = x.copy()
         assert kernel(name)(copy, out=copy) is copy

@@ -178,7 +178,7 @@ def test_layer_norm(kernel, dtype, has_scale, has_bias, shape, axis):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", [(4, 3, 5, 7), (2, 6, 11), (8, 2, 40, 40)], ids=str)
+@pytest.mark.parametrize("shape", [(4, 3, 5, 7), (2, 6, 11), (8, 2, 40, 40), (9, 5), (64, 130)], ids=str)
 @pytest.mark.parametrize("affine", [True, False])
 def test_batch_norm(kernel, dtype, shape, affine):
     x = (normal(shape, dtype, 0, 2.0) + 3).astype(dtype)
@@ -206,12 +206,12 @@ def test_batch_norm(kernel, dtype, shape, affine):
     close(got[2], d_bias, dtype, 200)
 
     mean, variance = normal(c, dtype, 4), normal(c, dtype, 5) ** 2 + 1
+    inverse = (1 / np.sqrt(variance + 1e-5)).astype(dtype)
     close(
-        kernel("batch_norm_infer")(x, scale, bias, mean, variance, 1e-5),
+        kernel("batch_norm_infer")(x, scale, bias, mean, inverse),
         (wide - mean.reshape(column)) / np.sqrt(variance + 1e-5).reshape(column) * s + b, dtype, 8,
     )  # fmt: skip
-    inverse = (1 / np.sqrt(variance + 1e-5)).astype(dtype)
     got = kernel("batch_norm_grad")(x, dy, scale, mean, inverse, True)
     close(got[0], dy * (s * inverse.reshape(column)), dtype)
     assert kernel("batch_norm_grad")(x, dy, scale, mean, inverse, False, False)[0] is None
-    assert kernel("batch_norm")(x.reshape(-1, c), scale, bias, 1e-5) is None
+    assert kernel("batch_norm")(x[:0], scale, bias, 1e-5) is None

@@ -22,7 +22,7 @@ def test_lower_level(kernel, level):
         pytest.skip("already running at a chosen level")
     if LEVELS.index(kernels.isa()) <= LEVELS.index(level):
         pytest.skip(f"this processor runs the other tests at level {kernels.isa()!r}")
-    files = ["test_optim.py", "test_last_axis.py", "test_conv_pool.py", "test_rnn.py"]
+    files = ["test_optim.py", "test_last_axis.py", "test_conv_pool.py", "test_rnn.py", "test_rows.py"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(f"tests/kernels/{name}" for name in files)],
         cwd=ROOT, env={**os.environ, "MINIPADDLE_KERNELS_ISA": level}, capture_output=True, text=True, timeout=300,
@@ -52,3 +52,24 @@ def test_without_extension(reason):
     assert done.returncode == 0, done.stderr
     if reason == "not built":
         assert done.stdout.strip() == "none"
+
+
+def test_held_memory(kernel):
+    """The allocator can be told on glibc; elsewhere the answer is no, and nothing else changes."""
+    from minipaddle.kernels import _cpu
+
+    assert _cpu.hold_memory(1 << 25, 1 << 27) in (True, False)
+    assert _cpu.hold_memory(-1, 1 << 27) is False
+    with pytest.raises(TypeError):
+        _cpu.hold_memory("much", 1)
+
+
+def test_kernels_of_another_version_are_left_out():
+    code = (
+        "import sys, types, warnings; warnings.simplefilter('error')\n"
+        "old = types.ModuleType('minipaddle.kernels._cpu'); sys.modules['minipaddle.kernels._cpu'] = old\n"
+        "import minipaddle.kernels; minipaddle.kernels._cpu = old\n"
+        "import minipaddle\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "build them again" in done.stderr, done.stderr

@@ -7,6 +7,7 @@ Maxima come with their positions (`return_mask`) as int32 indices into the flatt
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from ...core.dispatch import call
@@ -48,6 +49,23 @@ def _check_input(what: str, x: Any, ndim: int) -> tuple[int, ...]:
     return shape
 
 
+def _arguments(
+    what: str, dims: int, kernel_size: Any, stride: Any, padding: Any, last: bool, ceil_mode: bool
+) -> tuple[list[int], list[int], list[int], str]:
+    """Windows, strides, paddings and the padding algorithm out of the arguments."""
+    if type(kernel_size) is int and type(padding) is int and (stride is None or type(stride) is int):
+        ksize, strides, paddings = _of_numbers(what, dims, kernel_size, stride, padding)
+        return list(ksize), list(strides), list(paddings), "EXPLICIT"
+    windows = _windows(what, dims, kernel_size, stride)
+    return (*windows, *_settled_padding(what, padding, dims, last, ceil_mode))
+
+
+@lru_cache(maxsize=256)
+def _of_numbers(what: str, dims: int, kernel_size: int, stride: int | None, padding: int) -> tuple[tuple[int, ...], ...]:
+    ksize, strides = _windows(what, dims, kernel_size, stride)
+    return tuple(ksize), tuple(strides), (padding,) * dims
+
+
 def _windows(what: str, dims: int, kernel_size: Any, stride: Any) -> tuple[list[int], list[int]]:
     ksize = int_list(kernel_size, dims, "kernel_size")
     strides = list(ksize) if stride is None else int_list(stride, dims, "stride")
@@ -80,8 +98,7 @@ def _avg(
     what = f"avg_pool{dims}d"
     last = channels_are_last(data_format, dims)
     _check_input(what, x, dims + 2)
-    ksize, strides = _windows(what, dims, kernel_size, stride)
-    paddings, algorithm = _settled_padding(what, padding, dims, last, ceil_mode)
+    ksize, strides, paddings, algorithm = _arguments(what, dims, kernel_size, stride, padding, last, ceil_mode)
     if divisor is not None and not isinstance(divisor, (int, float)):
         raise ValueError(f"{what}: Excepted int or float for divisor_override but received {type(divisor).__name__}")
     attrs = {
@@ -208,8 +225,7 @@ def _max(
         raise ValueError(
             f"{what}: When setting return_mask to true, data_format must have the channels first, got {data_format!r}"
         )
-    ksize, strides = _windows(what, dims, kernel_size, stride)
-    paddings, algorithm = _settled_padding(what, padding, dims, last, ceil_mode)
+    ksize, strides, paddings, algorithm = _arguments(what, dims, kernel_size, stride, padding, last, ceil_mode)
     if return_mask:
         paddings = _explicit(what, shape[2:], ksize, strides, paddings, algorithm, ceil_mode)
         if dims == 1:

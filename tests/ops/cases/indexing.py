@@ -146,6 +146,8 @@ CASES = flat(
     case("index_put", X, [value([[True, False, True, False, False]] * 4)], normal(), name="mask"),
     case("masked_select", normal(3, 4), value([[True, False, True, False]] * 3), check_infer=False),
     case("masked_select", normal(3, 4), value([True, False, True, False]), name="broadcast mask", check_infer=False),
+    case("masked_take", normal(3, 4), value([[True, False, True, False]] * 3), expect=lambda x, m: x[m], check_infer=False),
+    case("masked_take", normal(3, 4), value([True, False, True]), name="rows", expect=lambda x, m: x[m], check_infer=False),
     case("where", booleans(3, 4), normal(3, 4), normal(3, 4), expect=np.where),
     case("where_index", value([[1.0, 0.0], [0.0, 2.0]], differentiable=False), check_infer=False),
     case("multiplex", [normal(3, 2), normal(3, 2)], value([[1], [0], [1]], "int32")),
