@@ -367,7 +367,8 @@ def _infer_bce(x: Spec, label: Spec) -> Spec:
 def bce_loss(xp, x, label):
     refuse_integers(x)
     _same_label(x, label)
-    if type(x) is np.ndarray and x.size and x.item(x.argmin()) >= 0 and x.item(x.argmax()) <= 1:
+    host: Any = x if type(x) is np.ndarray and x.size else None
+    if host is not None and host.item(host.argmin()) >= 0 and host.item(host.argmax()) <= 1:
         pass  # the quickest way to know; nan is looked at below
     elif x.size and (bool((x < 0).any()) or bool((x > 1).any())):
         raise ValueError(

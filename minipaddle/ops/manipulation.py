@@ -1248,7 +1248,7 @@ def all_below(index: Any, n: int) -> bool:
     if not index.size:
         return True
     # one look for both ends, since as unsigned numbers negative ones are the largest; argmax is the quickest way to it
-    numbers = index.view(_UNSIGNED[index.dtype])
+    numbers: Any = index.view(_UNSIGNED[index.dtype])
     return bool(numbers.item(numbers.argmax()) < n)
 
 

@@ -16,7 +16,7 @@ from .elementwise import const, refuse_integers
 from .manipulation import zeros_added_at
 from .norm import differentiated_again
 from .registry import DTypeNumber, Ints, Longs, Op, Spec, op
-from .shapes import axes_of, axis_of, reduced_shape, same_as
+from .shapes import add_reduce, axes_of, axis_of, reduced_shape, same_as
 
 __all__: list[str] = []
 
@@ -103,7 +103,7 @@ def _total(x: Any, axes: tuple[int, ...] | None = None, keep: bool = False) -> A
         found = None if kernel is None else kernel(x)
         if found is not None:
             return np.float32(found)
-    return np.add.reduce(x, axis=axes, keepdims=True) if keep else np.add.reduce(x, axis=axes)
+    return add_reduce(x, axis=axes, keepdims=True) if keep else add_reduce(x, axis=axes)
 
 
 @op("reduce_sum", "X -> Out", infer=_rule(_sum_dtype), grad="X#, Out@GRAD -> X@GRAD")

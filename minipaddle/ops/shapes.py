@@ -10,6 +10,7 @@ from ..errors import AxisError
 from .registry import Spec
 
 __all__ = [
+    "add_reduce",
     "axes_of",
     "axis_of",
     "broadcast",
@@ -20,6 +21,9 @@ __all__ = [
     "same_with_dtype",
     "unbroadcast",
 ]
+
+
+add_reduce: Any = np.add.reduce  # what `sum` of a NumPy array does, without its detours
 
 
 def product(numbers: Sequence[int]) -> int:
@@ -112,7 +116,7 @@ def unbroadcast(xp: Any, d_out: Any, shape: Sequence[int]) -> Any:
         return d_out
     lead = d_out.ndim - len(shape)
     if lead == 1 and d_out.shape[1:] == shape:  # a bias
-        return np.add.reduce(d_out, axis=0) if type(d_out) is np.ndarray else d_out.sum(axis=0)
+        return add_reduce(d_out, axis=0) if type(d_out) is np.ndarray else d_out.sum(axis=0)
     axes = tuple(range(lead)) + tuple(
         i + lead for i, n in enumerate(shape) if n == 1 and d_out.shape[i + lead] != 1
     )
