@@ -21,14 +21,13 @@ class Training:
     """What a trace knows about the training step inside of it.
 
     gradients: id of a Tensor -> (the Tensor, its gradient). before: what a call does before the Program runs. steps: how many
-    optimizer steps there were. schedules: (scheduler, its epoch when a step used it).
+    optimizer steps there were.
     """
 
     def __init__(self) -> None:
         self.gradients: dict[int, tuple[Tensor, Variable]] = {}
         self.before: list[Any] = []
         self.steps = 0
-        self.schedules: list[tuple[Any, Any]] = []
 
 
 def record_backward(recorder: Any, loss: Variable, grad_tensor: Any = None) -> None:
@@ -62,7 +61,7 @@ def record_backward(recorder: Any, loss: Variable, grad_tensor: Any = None) -> N
 
 
 def refuse_unused(recorder: Any) -> None:
-    """RuntimeError at the end of a trace that computes gradients for nothing, or moves a scheduler only once."""
+    """RuntimeError at the end of a trace that computes gradients for nothing."""
     training = recorder.training
     if training is None:
         return
@@ -71,8 +70,3 @@ def refuse_unused(recorder: Any) -> None:
             "backward() was called inside of a traced function, where there is nothing to run yet, and no optimizer steps inside of it: "
             "the gradients would be lost. Call backward() on the result of the traced call, or step the optimizer inside as well"
         )
-    for scheduler, epoch in training.schedules:
-        if scheduler.last_epoch != epoch:
-            raise RuntimeError(
-                f"{type(scheduler).__name__}.step() inside of a traced function would happen once, when it is traced: call it outside"
-            )

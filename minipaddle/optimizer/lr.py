@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.context import context
 from ..core.tensor import Tensor, isinstance_strict
 
 __all__ = [
@@ -32,6 +33,14 @@ def _need_type(value: Any, kinds: Any, name: str, of: str) -> None:
     if not isinstance(value, kinds):
         wanted = " or ".join(k.__name__ for k in kinds) if isinstance(kinds, tuple) else kinds.__name__
         raise TypeError(f"{name} of {of} must be {wanted}, got {type(value).__name__} {value!r}")
+
+
+def _refuse_in_trace(scheduler: LRScheduler) -> None:
+    """RuntimeError while a function is traced: the rate would move once, at the trace, and never again."""
+    if context.recorder is not None and context.recorder.tracing:
+        raise RuntimeError(
+            f"{type(scheduler).__name__}.step() inside of a traced function would happen once, when it is traced: call it outside"
+        )
 
 
 class LRScheduler:
@@ -57,7 +66,8 @@ class LRScheduler:
         return self.last_lr
 
     def step(self, epoch: int | None = None) -> None:
-        """Move to the next epoch, or to `epoch`, and compute its rate."""
+        """Move to the next epoch, or to `epoch`, and compute its rate. RuntimeError inside of a traced function."""
+        _refuse_in_trace(self)
         if epoch is None:
             self.last_epoch += 1
             self.last_lr = self.get_lr()
@@ -405,6 +415,7 @@ class ReduceOnPlateau(LRScheduler):
 
     def step(self, metrics: Any, epoch: int | None = None) -> None:  # type: ignore[override]
         """Take the metric of one more epoch: a number, or an array or tensor of one element."""
+        _refuse_in_trace(self)
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         if isinstance(metrics, np.ndarray) or isinstance_strict(metrics, Tensor):
             _need(

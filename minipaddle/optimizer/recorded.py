@@ -17,7 +17,6 @@ from ..core.dispatch import call
 from ..core.tensor import Tensor, make_tensor
 from ..ops import elementwise as E
 from ..utils import unique_name
-from .lr import LRScheduler
 from .program import regularized
 
 if TYPE_CHECKING:
@@ -94,6 +93,4 @@ def _rate(optimizer: Optimizer, param: Tensor) -> Tensor:
         rate._version[0] += 1
 
     recorder.training.before.append(refresh)
-    if isinstance(optimizer._learning_rate, LRScheduler):
-        recorder.training.schedules.append((optimizer._learning_rate, optimizer._learning_rate.last_epoch))
     return rate

@@ -225,7 +225,15 @@ def test_what_is_refused() -> None:
         scheduler.step()
         return loss
 
+    def moves_it_first(x: Any) -> Any:
+        scheduler.step()
+        loss = net(x).mean()
+        loss.backward()
+        scheduled.step()
+        return loss
+
     for function, text in (
+        (moves_it_first, "call it outside"),
         (unused, "the gradients would be lost"),
         (in_a_branch, "in a branch or loop"),
         (twice, "after the step of an optimizer"),
