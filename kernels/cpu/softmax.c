@@ -103,6 +103,52 @@ static int ignore_index(PyObject *obj, int64_t *ignore) {
     return *ignore == -1 && PyErr_Occurred() ? -1 : 0;
 }
 
+/* The arguments of a cross entropy: an array [n, classes], labels [n], two more arrays, and the numbers classes
+ * and ignore_index. */
+struct cross_entropy_call {
+    Py_buffer views[4];
+    enum mp_kind kind;
+    Py_ssize_t n, c;
+    int64_t ignore;
+    int wide; /* labels are int64 */
+    const struct softmax_loops *loops;
+};
+
+enum extent { ONE, ROWS_EACH, WHOLE }; /* how many elements an array has: 1, n, or n times classes */
+
+static Py_ssize_t elements(const struct cross_entropy_call *call, enum extent extent) {
+    return extent == ONE ? 1 : extent == ROWS_EACH ? call->n : call->n * call->c;
+}
+
+/* 1 with the buffers held, 0 where some array cannot be served, -1 with an exception. */
+static int get_call(const char *name, PyObject *const *args, Py_ssize_t nargs, const char *kinds, const char *third,
+                    enum extent third_extent, const char *fourth, enum extent fourth_extent,
+                    struct cross_entropy_call *call) {
+    if (mp_check_count(name, nargs, 6, 6) < 0) return -1;
+    Py_buffer *views = call->views;
+    if (!mp_get_all(args, views, kinds, &call->kind)) return 0;
+    if (split_rows(name, &views[0], args[4], &call->n, &call->c) < 0 ||
+        mp_check_size(name, "label", &views[1], call->n) < 0 ||
+        mp_check_size(name, third, &views[2], elements(call, third_extent)) < 0 ||
+        mp_check_size(name, fourth, &views[3], elements(call, fourth_extent)) < 0 ||
+        ignore_index(args[5], &call->ignore) < 0 ||
+        check_labels(name, &views[1], call->n, call->c, call->ignore) < 0) {
+        mp_release_all(views, 4);
+        return -1;
+    }
+    call->wide = views[1].itemsize == 8;
+    call->loops = SELECT_TABLE(softmax_table, call->kind == MP_F64);
+    return 1;
+}
+
+#define GET_CALL(...)                                                                                                  \
+    struct cross_entropy_call call;                                                                                    \
+    const int served = get_call(__VA_ARGS__, &call);                                                                   \
+    if (served < 0) return NULL;                                                                                       \
+    if (!served) Py_RETURN_FALSE;                                                                                      \
+    Py_buffer *const views = call.views;                                                                               \
+    const Py_ssize_t n = call.n, c = call.c
+
 static const char cross_entropy_doc[] =
     "softmax_with_cross_entropy(logits, label, softmax, loss, classes, ignore_index) -> bool\n\n"
     "Fills softmax [n, classes] and loss [n] from logits [n, classes] and int32 or int64 label [n]. ValueError for a\n"
@@ -110,22 +156,9 @@ static const char cross_entropy_doc[] =
 
 static PyObject *cross_entropy(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
     (void)module;
-    static const char name[] = "softmax_with_cross_entropy";
-    if (mp_check_count(name, nargs, 6, 6) < 0) return NULL;
-    Py_buffer views[4];
-    enum mp_kind kind;
-    Py_ssize_t n, c;
-    int64_t ignore;
-    if (!mp_get_all(args, views, "TLWW", &kind)) Py_RETURN_FALSE;
-    if (split_rows(name, &views[0], args[4], &n, &c) < 0 || mp_check_size(name, "label", &views[1], n) < 0 ||
-        mp_check_size(name, "softmax", &views[2], n * c) < 0 || mp_check_size(name, "loss", &views[3], n) < 0 ||
-        ignore_index(args[5], &ignore) < 0 || check_labels(name, &views[1], n, c, ignore) < 0) {
-        mp_release_all(views, 4);
-        return NULL;
-    }
+    GET_CALL("softmax_with_cross_entropy", args, nargs, "TLWW", "softmax", WHOLE, "loss", ROWS_EACH);
     MP_BEGIN_WORK(n * c)
-    SELECT_TABLE(softmax_table, kind == MP_F64)
-        ->cross_entropy(n, c, views[0].buf, views[1].buf, views[1].itemsize == 8, ignore, views[2].buf, views[3].buf);
+    call.loops->cross_entropy(n, c, views[0].buf, views[1].buf, call.wide, call.ignore, views[2].buf, views[3].buf);
     MP_END_WORK
     mp_release_all(views, 4);
     Py_RETURN_TRUE;
@@ -138,23 +171,10 @@ static const char cross_entropy_grad_doc[] =
 
 static PyObject *cross_entropy_grad(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
     (void)module;
-    static const char name[] = "softmax_with_cross_entropy_grad";
-    if (mp_check_count(name, nargs, 6, 6) < 0) return NULL;
-    Py_buffer views[4];
-    enum mp_kind kind;
-    Py_ssize_t n, c;
-    int64_t ignore;
-    if (!mp_get_all(args, views, "TLTW", &kind)) Py_RETURN_FALSE;
-    if (split_rows(name, &views[0], args[4], &n, &c) < 0 || mp_check_size(name, "label", &views[1], n) < 0 ||
-        mp_check_size(name, "d_loss", &views[2], n) < 0 || mp_check_size(name, "d_logits", &views[3], n * c) < 0 ||
-        ignore_index(args[5], &ignore) < 0 || check_labels(name, &views[1], n, c, ignore) < 0) {
-        mp_release_all(views, 4);
-        return NULL;
-    }
+    GET_CALL("softmax_with_cross_entropy_grad", args, nargs, "TLTW", "d_loss", ROWS_EACH, "d_logits", WHOLE);
     MP_BEGIN_WORK(n * c)
-    SELECT_TABLE(softmax_table, kind == MP_F64)
-        ->cross_entropy_grad(n, c, views[0].buf, views[1].buf, views[1].itemsize == 8, ignore, views[2].buf,
-                             views[3].buf);
+    call.loops->cross_entropy_grad(n, c, views[0].buf, views[1].buf, call.wide, call.ignore, views[2].buf,
+                                   views[3].buf);
     MP_END_WORK
     mp_release_all(views, 4);
     Py_RETURN_TRUE;
@@ -168,46 +188,31 @@ static const char mean_cross_entropy_doc[] =
 /* Rows whose losses, or gradients of losses, a call of the loops gets in memory on the stack. */
 #define ROWS 64
 
-static int64_t label_at(const Py_buffer *labels, Py_ssize_t i) {
-    return labels->itemsize == 8 ? ((const int64_t *)labels->buf)[i] : ((const int32_t *)labels->buf)[i];
-}
-
-static double count_labels(const Py_buffer *labels, Py_ssize_t n, int64_t ignore) {
+static double count_labels(const struct cross_entropy_call *call) {
+    const void *labels = call->views[1].buf;
     Py_ssize_t count = 0;
-    for (Py_ssize_t i = 0; i < n; i++) count += label_at(labels, i) != ignore;
+    for (Py_ssize_t i = 0; i < call->n; i++)
+        count += (call->wide ? ((const int64_t *)labels)[i] : ((const int32_t *)labels)[i]) != call->ignore;
     return count ? (double)count : 1.0;
 }
 
 static PyObject *mean_cross_entropy(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
     (void)module;
-    static const char name[] = "mean_cross_entropy";
-    if (mp_check_count(name, nargs, 6, 6) < 0) return NULL;
-    Py_buffer views[4];
-    enum mp_kind kind;
-    Py_ssize_t n, c;
-    int64_t ignore;
-    if (!mp_get_all(args, views, "TLWW", &kind)) Py_RETURN_FALSE;
-    if (split_rows(name, &views[0], args[4], &n, &c) < 0 || mp_check_size(name, "label", &views[1], n) < 0 ||
-        mp_check_size(name, "softmax", &views[2], n * c) < 0 || mp_check_size(name, "mean", &views[3], 1) < 0 ||
-        ignore_index(args[5], &ignore) < 0 || check_labels(name, &views[1], n, c, ignore) < 0) {
-        mp_release_all(views, 4);
-        return NULL;
-    }
-    const struct softmax_loops *loops = SELECT_TABLE(softmax_table, kind == MP_F64);
-    const Py_ssize_t row = c * views[0].itemsize, wide = views[1].itemsize == 8;
+    GET_CALL("mean_cross_entropy", args, nargs, "TLWW", "softmax", WHOLE, "mean", ONE);
+    const Py_ssize_t row = c * views[0].itemsize;
     double total = 0;
     MP_BEGIN_WORK(n * c)
     for (Py_ssize_t start = 0; start < n; start += ROWS) {
         const Py_ssize_t rows = n - start < ROWS ? n - start : ROWS;
         double losses[ROWS];
-        loops->cross_entropy(rows, c, (const char *)views[0].buf + start * row,
-                             (const char *)views[1].buf + start * views[1].itemsize, (int)wide, ignore,
-                             (char *)views[2].buf + start * row, losses);
-        for (Py_ssize_t i = 0; i < rows; i++) total += kind == MP_F64 ? losses[i] : ((const float *)losses)[i];
+        call.loops->cross_entropy(rows, c, (const char *)views[0].buf + start * row,
+                                  (const char *)views[1].buf + start * views[1].itemsize, call.wide, call.ignore,
+                                  (char *)views[2].buf + start * row, losses);
+        for (Py_ssize_t i = 0; i < rows; i++) total += call.kind == MP_F64 ? losses[i] : ((const float *)losses)[i];
     }
-    total /= count_labels(&views[1], n, ignore);
+    total /= count_labels(&call);
     MP_END_WORK
-    if (kind == MP_F64) *(double *)views[3].buf = total;
+    if (call.kind == MP_F64) *(double *)views[3].buf = total;
     else *(float *)views[3].buf = (float)total;
     mp_release_all(views, 4);
     Py_RETURN_TRUE;
@@ -219,32 +224,19 @@ static const char mean_cross_entropy_grad_doc[] =
 
 static PyObject *mean_cross_entropy_grad(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
     (void)module;
-    static const char name[] = "mean_cross_entropy_grad";
-    if (mp_check_count(name, nargs, 6, 6) < 0) return NULL;
-    Py_buffer views[4];
-    enum mp_kind kind;
-    Py_ssize_t n, c;
-    int64_t ignore;
-    if (!mp_get_all(args, views, "TLTW", &kind)) Py_RETURN_FALSE;
-    if (split_rows(name, &views[0], args[4], &n, &c) < 0 || mp_check_size(name, "label", &views[1], n) < 0 ||
-        mp_check_size(name, "d_mean", &views[2], 1) < 0 || mp_check_size(name, "d_logits", &views[3], n * c) < 0 ||
-        ignore_index(args[5], &ignore) < 0 || check_labels(name, &views[1], n, c, ignore) < 0) {
-        mp_release_all(views, 4);
-        return NULL;
-    }
-    const struct softmax_loops *loops = SELECT_TABLE(softmax_table, kind == MP_F64);
-    const Py_ssize_t row = c * views[0].itemsize, wide = views[1].itemsize == 8;
-    const double count = count_labels(&views[1], n, ignore);
+    GET_CALL("mean_cross_entropy_grad", args, nargs, "TLTW", "d_mean", ONE, "d_logits", WHOLE);
+    const Py_ssize_t row = c * views[0].itemsize;
+    const double count = count_labels(&call);
     double each[ROWS];
     for (int i = 0; i < ROWS; i++) {
-        if (kind == MP_F64) each[i] = *(const double *)views[2].buf / count;
+        if (call.kind == MP_F64) each[i] = *(const double *)views[2].buf / count;
         else ((float *)each)[i] = *(const float *)views[2].buf / (float)count;
     }
     MP_BEGIN_WORK(n * c)
     for (Py_ssize_t start = 0; start < n; start += ROWS)
-        loops->cross_entropy_grad(n - start < ROWS ? n - start : ROWS, c, (const char *)views[0].buf + start * row,
-                                  (const char *)views[1].buf + start * views[1].itemsize, (int)wide, ignore, each,
-                                  (char *)views[3].buf + start * row);
+        call.loops->cross_entropy_grad(n - start < ROWS ? n - start : ROWS, c, (const char *)views[0].buf + start * row,
+                                       (const char *)views[1].buf + start * views[1].itemsize, call.wide, call.ignore,
+                                       each, (char *)views[3].buf + start * row);
     MP_END_WORK
     mp_release_all(views, 4);
     Py_RETURN_TRUE;

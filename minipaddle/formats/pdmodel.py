@@ -109,9 +109,16 @@ SCALE_PREFIX = "save_infer_model/scale_"
 
 
 def _pb() -> Any:
-    """The message classes; protobuf is imported when the first model file is read or written."""
-    from . import framework_pb2
-
+    """The message classes; protobuf is imported when the first model file is read or written. ImportError without it."""
+    try:
+        from . import framework_pb2
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] != "google":
+            raise
+        raise ImportError(
+            "model files (.pdmodel) need the package protobuf, which comes with minipaddle and is not installed here; install minipaddle "
+            "with pip, or: pip install protobuf", name=error.name,
+        ) from None  # fmt: skip
     return framework_pb2
 
 

@@ -361,7 +361,7 @@ def get_item(x: Any, item: Any) -> Any:
         if (type(start) is int or start is None) and (type(stop) is int or (stop is None and start is not None)):
             start, stop = 0 if start is None else start, LARGE if stop is None else stop
             return call(I.slice_, x, axes=[0], starts=[start], ends=[stop], infer_flags=[1], decrease_axis=[])
-    elif kind is Tensor and context.recorder is None and not backend._others:  # a mask
+    elif kind is Tensor and type(x) is Tensor and type(item._data) is type(x._data):  # a mask, on the same device
         mask = item._data
         if mask.dtype.kind == "b" and mask.ndim and mask.shape == shape[: mask.ndim]:
             return call(I.masked_take, x, item)
